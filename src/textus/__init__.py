@@ -1,0 +1,34 @@
+"""Textus builds a GPT from the ground up: from token to text.
+
+    import textus
+
+    textus.train("recipes/quickstart.toml", run="runs/mine")
+    print(textus.load("runs/mine").generate("ROMEO:"))
+
+The names below are loaded on first use, so that `import textus` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textus.errors import TextusError
+    from textus.plugins import allow_code
+    from textus.run.api import Model, load, train
+
+__all__ = ["Model", "TextusError", "allow_code", "load", "train"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Model": "textus.run.api",
+    "TextusError": "textus.errors",
+    "allow_code": "textus.plugins",
+    "load": "textus.run.api",
+    "train": "textus.run.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'textus' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,5 @@
+"""`python -m textus` is `textus`."""
+
+from textus.cli import main
+
+main()

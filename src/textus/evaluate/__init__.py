@@ -1,0 +1,5 @@
+"""How well a model does, in numbers that can be compared.
+
+bits_per_byte.py  bits per byte of documents, exactly, by source; and its slow twin
+held_out.py       the same over a fixed part of the held-out text, quick enough to follow training
+"""

@@ -1,0 +1,141 @@
+"""The stage that trains: in `training/` while it goes on, in `model/` when it is done."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from textus.data.loader import Loader
+from textus.data.shards import TokenSet, open_shards
+from textus.errors import RecipeError
+from textus.evaluate.bits_per_byte import held_out_evaluator
+from textus.model.config import ModelConfig
+from textus.model.files import load_weights, read_config, save_model
+from textus.model.transformer import Transformer
+from textus.parallel.collectives import barrier, rank, world_size
+from textus.recipe import diff, to_tree
+from textus.run.device import choose_device
+from textus.run.folder import find_weights
+from textus.run.graph import Context, Identity, Stopped, stale
+from textus.run.names import TRAINING
+from textus.run.settings import Recipe
+from textus.store import write_json
+from textus.tokenizer.tokenizer import Tokenizer
+from textus.train.loop import Listener, Trainer
+
+_BEGUN = "begun.json"
+
+
+def pretrain(context: Context, out: Path) -> dict[str, Any]:
+    """Trains from the newest checkpoint on, or from the start; the finished model goes to `out`.
+
+    Raises Stopped after a checkpoint if the person asked for it.
+    """
+    recipe, display = context.recipe, context.display
+    device, why = choose_device(recipe.device)
+    display.say(f"device: {why}")
+    tokenizer = Tokenizer.load(context.run / "tokenizer")
+    tokens = open_shards(context.run / "data", "train")
+    model = _make_model(recipe, tokenizer, display.say).to(device)
+    loader = _loader(recipe, tokens)
+    trainer = Trainer(model, loader, recipe.train, _claim_training_folder(context))
+    held_out = open_shards(context.run / "data", "held_out")
+    evaluate = held_out_evaluator(
+        held_out,
+        tokenizer.byte_lengths(),
+        seq_len=recipe.data.seq_len,
+        max_rows=recipe.train.eval_rows,
+    )
+    finished = trainer.run(
+        evaluate,
+        Listener(
+            record=lambda record: display.record(record, recipe.train.steps),
+            say=display.say,
+            stopping=display.stopping,
+        ),
+    )
+    if not finished:
+        raise Stopped(f"saved at step {trainer.state.step} of {recipe.train.steps}")
+    drawn = [asdict(source) for source in loader.drawn()]
+    if rank() == 0:
+        save_model(trainer.model, out)
+        tokenizer.save(out)
+        write_json(out / "training.json", {"drawn": drawn})
+    state = trainer.state
+    return {
+        "steps": state.step,
+        "tokens": state.tokens,
+        "skipped": state.skipped,
+        "seconds": round(state.seconds, 3),
+        "device": why,
+        "processes": world_size(),
+        "drawn": drawn,
+    }
+
+
+def _make_model(recipe: Recipe, tokenizer: Tokenizer, say: Callable[[str], None]) -> Transformer:
+    torch.manual_seed(recipe.seed)
+    config = _fit_vocabulary(recipe.model, tokenizer)
+    model = Transformer(config)
+    if recipe.train.start:
+        weights = find_weights(Path(recipe.train.start), say)
+        changes = diff(to_tree(read_config(weights)), to_tree(config))
+        if changes:
+            raise RecipeError(
+                f"the weights in {weights} are of another model than the recipe's: "
+                f"{'; '.join(changes)}. Set these fields of [model] to the weights' values."
+            )
+        load_weights(model, weights)
+        say(f"starting from the weights in {weights}")
+    return model
+
+
+def _fit_vocabulary(config: ModelConfig, tokenizer: Tokenizer) -> ModelConfig:
+    """The model gets exactly the tokenizer's ids: fewer than asked for if the text did not give as many."""
+    if tokenizer.vocab_size > config.vocab_size:
+        raise RecipeError(
+            f"model.vocab_size={config.vocab_size} is less than the tokenizer's {tokenizer.vocab_size} tokens; "
+            "leave it out, and it follows the tokenizer"
+        )
+    return dataclasses.replace(config, vocab_size=tokenizer.vocab_size)
+
+
+def _loader(recipe: Recipe, tokens: TokenSet) -> Loader:
+    weights = {s.name: s.weight for s in recipe.corpus.source if s.weight is not None}
+    return Loader(
+        tokens,
+        seq_len=recipe.data.seq_len,
+        rows_per_step=recipe.train.rows_per_step,
+        micro_rows=recipe.train.micro_rows,
+        seed=recipe.data.seed,
+        weights=weights or None,
+        rank=rank(),
+        world_size=world_size(),
+    )
+
+
+def _claim_training_folder(context: Context) -> Path:
+    """The folder that training goes on in. StaleError if what is in it was begun with other settings."""
+    folder = context.run / TRAINING
+    identity = context.identity
+    assert identity is not None
+    record = folder / _BEGUN
+    if context.redo == "pretrain" and rank() == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+    if record.exists():
+        begun = Identity(**json.loads(record.read_text("utf-8")))
+        if begun.fingerprint == identity.fingerprint:
+            return folder
+        if not context.redo:
+            raise stale(folder, "begun", begun, identity)
+        if rank() == 0:
+            shutil.rmtree(folder)
+    barrier()
+    if rank() == 0:
+        write_json(record, asdict(identity))
+    return folder

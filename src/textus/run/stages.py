@@ -1,0 +1,220 @@
+"""What each stage does: the parts of Textus, called with one another's results."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from textus.corpus.build import build_corpus
+from textus.corpus.documents import read_documents
+from textus.corpus.sources import digest as digest_of_files
+from textus.corpus.sources import fingerprint
+from textus.data.heldout import iterate_documents
+from textus.data.shards import open_shards, write_shards
+from textus.evaluate.bits_per_byte import evaluate_documents
+from textus.generate.generate import generate
+from textus.model.files import load_model
+from textus.recipe import Tree, to_tree
+from textus.run.device import choose_device
+from textus.run.folder import find_tokenizer, find_weights
+from textus.run.graph import Context, Stage
+from textus.run.pretrain import pretrain
+from textus.run.settings import Recipe
+from textus.store import read_manifest, write_json
+from textus.tokenizer.tokenizer import Tokenizer
+from textus.tokenizer.train import train_bpe
+
+UNRECORDED = ("keep", "save_every", "tensorboard")  # of [train]: they do not change the model
+
+
+def make_corpus(context: Context, out: Path) -> dict[str, Any]:
+    """Reads, cleans and splits the documents."""
+    report = build_corpus(context.recipe.corpus, out, progress=context.display.progress)
+    for line in report.lines():
+        context.display.say(line)
+    return {"files": _source_files(context), "report": asdict(report.total)}
+
+
+def make_tokenizer(context: Context, out: Path) -> dict[str, Any]:
+    """Trains a tokenizer on the training split, or takes over that of the weights to start from."""
+    if context.recipe.train.start:
+        start = Path(context.recipe.train.start)
+        tokenizer = Tokenizer.load(find_tokenizer(start, find_weights(start, context.display.say)))
+        context.display.say("the tokenizer of the weights that training starts from is taken over")
+    else:
+        texts = (text for _, text in _documents(context, "train"))
+        tokenizer = train_bpe(texts, context.recipe.tokenizer, progress=context.display.progress)
+    tokenizer.save(out)
+    if tokenizer.vocab_size < context.recipe.tokenizer.vocab_size:
+        context.display.say(
+            f"the text gave {tokenizer.vocab_size:,} tokens instead of the "
+            f"{context.recipe.tokenizer.vocab_size:,} asked for: no pair was left that occurs often enough"
+        )
+    return {"vocab_size": tokenizer.vocab_size}
+
+
+def make_data(context: Context, out: Path) -> dict[str, Any]:
+    """Writes both splits as token shards."""
+    tokenizer = Tokenizer.load(context.run / "tokenizer")
+    counts: dict[str, Any] = {}
+    for split in ("train", "held_out"):
+        written = write_shards(
+            _documents(context, split),
+            out,
+            split=split,
+            encode=tokenizer.encode_batch,
+            end_of_text=tokenizer.end_of_text,
+            vocab_size=tokenizer.vocab_size,
+            shard_tokens=context.recipe.data.shard_tokens,
+            progress=context.display.progress,
+        )
+        counts[split] = {name: asdict(count) for name, count in written.items()}
+        tokens = sum(count.tokens for count in written.values())
+        size = sum(count.bytes for count in written.values())
+        context.display.say(
+            f"{split.replace('_', '-')}: {tokens:,} tokens, {size / tokens:.2f} bytes each"
+        )
+    return counts
+
+
+def make_evaluation(context: Context, out: Path) -> dict[str, Any]:
+    """Measures bits per byte of the held-out documents, source by source."""
+    device, _ = choose_device(context.recipe.device)
+    model = load_model(context.run / "model", device=device)
+    tokenizer = Tokenizer.load(context.run / "model")
+    held_out = open_shards(context.run / "data", "held_out")
+    evaluation = evaluate_documents(
+        model,
+        iterate_documents(held_out),
+        tokenizer.byte_lengths(),
+        end_of_text=tokenizer.end_of_text,
+        seq_len=context.recipe.data.seq_len,
+        progress=context.display.progress,
+    )
+    result = asdict(evaluation)
+    write_json(out / "evaluation.json", result)
+    context.display.say(f"held-out bits per byte: {evaluation.total.bits_per_byte:.4f}")
+    return {"bits_per_byte": evaluation.total.bits_per_byte}
+
+
+def make_samples(context: Context, out: Path) -> dict[str, Any]:
+    """Lets the model write, prompt by prompt."""
+    samples = context.recipe.samples
+    device, _ = choose_device(context.recipe.device)
+    model = load_model(context.run / "model", device=device)
+    tokenizer = Tokenizer.load(context.run / "model")
+    written = []
+    for prompt in samples.prompts:
+        context.display.text(f"\n--- {prompt!r}\n{prompt}")
+        (completion,) = generate(
+            model,
+            tokenizer,
+            [prompt],
+            samples.settings,
+            on_text=lambda _, piece: context.display.text(piece),
+        )
+        written.append({"prompt": prompt, **asdict(completion)})
+    context.display.text("\n")
+    write_json(out / "samples.json", written)
+    return {"samples": len(written)}
+
+
+def _documents(context: Context, split: Any) -> Iterator[tuple[str, str]]:
+    for document in read_documents(context.run / "corpus", split):
+        yield document.source, document.text
+
+
+def _source_files(context: Context) -> list[dict[str, Any]]:
+    manifest = read_manifest(context.run / "corpus")
+    return fingerprint(context.recipe.corpus, manifest.counts["files"] if manifest else None)
+
+
+def _corpus_outside(context: Context) -> dict[str, str]:
+    return {"source files": digest_of_files(_source_files(context))}
+
+
+def _start_outside(context: Context) -> dict[str, str]:
+    start = context.recipe.train.start
+    if not start:
+        return {}
+    manifest = read_manifest(find_weights(Path(start), context.display.say))
+    return {"starting weights": manifest.digest if manifest else ""}
+
+
+def _pretrain_settings(recipe: Recipe) -> Tree:
+    train = {k: v for k, v in to_tree(recipe.train).items() if k not in UNRECORDED}
+    return {
+        "seed": recipe.seed,
+        "data": {"seq_len": recipe.data.seq_len, "seed": recipe.data.seed},
+        "weights": {source.name: source.weight for source in recipe.corpus.source},
+        "model": to_tree(recipe.model),
+        "train": train,
+    }
+
+
+STAGES = (
+    Stage(
+        name="corpus",
+        title="reads, cleans and splits the documents",
+        output="corpus",
+        version=1,
+        inputs=(),
+        outside=_corpus_outside,
+        settings=lambda recipe: {"corpus": _without_weights(to_tree(recipe.corpus))},
+        work=make_corpus,
+    ),
+    Stage(
+        name="tokenizer",
+        title="learns which pieces of text become tokens",
+        output="tokenizer",
+        version=1,
+        inputs=("corpus",),
+        outside=_start_outside,
+        settings=lambda recipe: {"tokenizer": to_tree(recipe.tokenizer)},
+        work=make_tokenizer,
+    ),
+    Stage(
+        name="tokenize",
+        title="turns the documents into token shards",
+        output="data",
+        version=1,
+        inputs=("corpus", "tokenizer"),
+        settings=lambda recipe: {"shard_tokens": recipe.data.shard_tokens},
+        work=make_data,
+    ),
+    Stage(
+        name="pretrain",
+        title="trains the model on the next token",
+        output="model",
+        version=1,
+        inputs=("tokenizer", "tokenize"),
+        outside=_start_outside,
+        settings=_pretrain_settings,
+        collective=True,
+        work=pretrain,
+    ),
+    Stage(
+        name="evaluate",
+        title="measures the model on held-out text",
+        output="evaluation",
+        version=1,
+        inputs=("tokenize", "pretrain"),
+        settings=lambda recipe: {"seq_len": recipe.data.seq_len},
+        work=make_evaluation,
+    ),
+    Stage(
+        name="sample",
+        title="lets the model write",
+        output="samples",
+        version=1,
+        inputs=("pretrain",),
+        settings=lambda recipe: {"samples": to_tree(recipe.samples)},
+        work=make_samples,
+    ),
+)
+
+
+def _without_weights(corpus: Tree) -> Tree:
+    """Weights decide what training draws, not what the corpus holds."""
+    sources = [{k: v for k, v in source.items() if k != "weight"} for source in corpus["source"]]
+    return corpus | {"source": sources}

@@ -1,0 +1,72 @@
+"""The slow, obvious twins: what training and encoding mean, in a few lines each.
+
+The tests hold `train.py`, `merge.py` and `pretokenize.py` to them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import regex  # pyrefly: ignore[untyped-import]
+
+from textus.tokenizer.pretokenize import PATTERN
+
+Pair = tuple[int, int]
+
+
+def split_words(text: str) -> list[str]:
+    """The matches of PATTERN one behind the other.
+
+    Characters that are younger than Unicode 16.0 are cut as the installed `regex` release knows
+    them.
+    """
+    return regex.findall(PATTERN, text)
+
+
+def merge_pair(ids: Sequence[int], pair: Pair, joined: int) -> list[int]:
+    """Replaces `pair` by `joined` from left to right: `merge_pair([1, 1, 1, 2], (1, 1), 9)` is [9,
+    1, 2]."""
+    out: list[int] = []
+    i = 0
+    while i < len(ids):
+        hit = tuple(ids[i : i + 2]) == pair
+        out.append(joined if hit else ids[i])
+        i += 2 if hit else 1
+    return out
+
+
+def learn_merges(
+    words: Iterable[tuple[Sequence[int], int]], *, first_id: int, count: int, min_frequency: int
+) -> list[Pair]:
+    """Learns up to `count` merges, with ids from `first_id` on, from words and how often each
+    occurs.
+
+    With a, b, c as 0, 1, 2 and first_id 3, let "ab" occur five times and "abc" twice: the first
+    pair is (0, 1), found seven times, and becomes 3; the second is (3, 2), found twice, and
+    becomes 4. Of equally frequent pairs the one with the smallest ids wins.
+    """
+    words = [(list(ids), n) for ids, n in words]
+    merges: list[Pair] = []
+    while len(merges) < count:
+        counts: Counter[Pair] = Counter()
+        for ids, n in words:
+            for pair in pairwise(ids):
+                counts[pair] += n
+        best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
+        if best is None or counts[best] < min_frequency:
+            break
+        words = [(merge_pair(ids, best, first_id + len(merges)), n) for ids, n in words]
+        merges.append(best)
+    return merges
+
+
+def merge_word(ids: Sequence[int], merges: Mapping[Pair, tuple[int, int]]) -> list[int]:
+    """Joins the pair with the lowest rank, of equals the leftmost, until no pair has a rank.
+
+    With merges {(0, 1): (0, 3), (3, 2): (1, 4)}, [0, 1, 2] becomes [3, 2] and then [4].
+    """
+    symbols = list(ids)
+    while found := [(merges[p][0], i) for i, p in enumerate(pairwise(symbols)) if p in merges]:
+        i = min(found)[1]
+        symbols[i : i + 2] = [merges[symbols[i], symbols[i + 1]][1]]
+    return symbols

@@ -1,0 +1,125 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from textus.model.attention import Attention, Documents, attend, attend_documents, attend_plainly
+from textus.model.config import ModelConfig
+
+
+def _inputs(rows: int, seq: int, kv_heads: int, group: int, dim: int = 6) -> list[Tensor]:
+    """Queries, keys and values that ask for gradients."""
+    generator = torch.Generator().manual_seed(rows * seq)
+    heads = (kv_heads * group, kv_heads, kv_heads)
+    shapes = [(rows, seq, count, dim) for count in heads]
+    return [torch.randn(s, generator=generator, requires_grad=True) for s in shapes]
+
+
+def _with_gradients(result: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    weights = torch.linspace(-1, 1, result.numel()).view(result.shape)
+    return [result, *torch.autograd.grad(result, inputs, weights)]
+
+
+def _causal(rows: int, seq: int) -> Tensor:
+    return torch.ones(seq, seq).bool().tril().expand(rows, 1, seq, seq)
+
+
+@st.composite
+def tilings(draw: st.DrawFn) -> tuple[int, int, Documents]:
+    """Rows, their length, and documents that fill each of them."""
+    rows, seq = draw(st.integers(1, 4)), draw(st.integers(1, 9))
+    lengths: list[int] = []
+    for _ in range(rows):
+        cuts = sorted(draw(st.sets(st.integers(1, seq - 1)))) if seq > 1 else []
+        lengths += [b - a for a, b in zip([0, *cuts], [*cuts, seq], strict=True)]
+    return rows, seq, Documents(tuple(lengths))
+
+
+@given(tilings(), st.integers(1, 3), st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_attention_inside_documents_equals_a_dense_mask(
+    tiling: tuple[int, int, Documents], kv_heads: int, group: int
+):
+    rows, seq, documents = tiling
+    inputs = _inputs(rows, seq, kv_heads, group)
+    mixed = _with_gradients(attend_documents(*inputs, documents), inputs)
+    expected = _with_gradients(attend_plainly(*inputs, documents.dense(rows, seq)), inputs)
+    torch.testing.assert_close(mixed, expected, rtol=1e-5, atol=1e-5)
+
+
+@given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 3), st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_attend_equals_its_plain_twin(rows: int, seq: int, kv_heads: int, group: int):
+    inputs = _inputs(rows, seq, kv_heads, group)
+    expected = _with_gradients(attend_plainly(*inputs, _causal(rows, seq)), inputs)
+    for mask in (None, _causal(rows, seq), Documents((seq,) * rows)):
+        result = _with_gradients(attend(*inputs, mask), inputs)
+        torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_attend_takes_any_mask():
+    inputs = _inputs(3, 7, 2, 2)
+    mask = torch.rand(3, 1, 7, 7) < 0.5
+    mask |= torch.eye(7).bool()  # a query that sees nothing has no mean
+    expected = _with_gradients(attend_plainly(*inputs, mask), inputs)
+    result = _with_gradients(attend(*inputs, mask), inputs)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_one_new_token_sees_all_before_it():
+    q, k, v = _inputs(2, 5, 2, 2)
+    whole = attend(q, k, v)
+    torch.testing.assert_close(attend(q[:, -1:], k, v), whole[:, -1:])
+
+
+def test_dense_mask_of_documents_is_drawn_by_hand():
+    drawn = """
+    x...  x...
+    xx..  .x..
+    ..x.  .xx.
+    ..xx  .xxx
+    """
+    rows = [line.split() for line in drawn.split("\n") if line.strip()]
+    expected = torch.tensor([[[c == "x" for c in line[row]] for line in rows] for row in (0, 1)])
+    assert Documents((2, 2, 1, 3)).dense(2, 4).equal(expected[:, None])
+
+
+def test_documents_need_no_square_of_the_row():
+    """A row of many short documents: the work is theirs, so no tensor reaches the row's square."""
+    rows, seq = 1, 4096
+    q, k, v = (x.detach() for x in _inputs(rows, seq, 1, 1, dim=2))
+    documents = Documents((16,) * (seq // 16))
+    mixed = attend_documents(q, k, v, documents)
+    first = attend(q[:, :16], k[:, :16], v[:, :16])
+    torch.testing.assert_close(mixed[:, :16], first)
+
+
+class _Cache:
+    """The simplest cache: all so far, joined."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[Tensor, Tensor]] = []
+
+    def extend(self, k_BTKD: Tensor, v_BTKD: Tensor) -> tuple[Tensor, Tensor]:
+        self.held.append((k_BTKD, v_BTKD))
+        keys, values = zip(*self.held, strict=True)
+        return torch.cat(keys, dim=1), torch.cat(values, dim=1)
+
+
+def test_attention_over_a_cache_equals_the_whole(config: ModelConfig):
+    layer = Attention(config)
+    x = torch.randn(2, 6, config.model_dim)
+    cache = _Cache()
+    with torch.no_grad():
+        whole = layer(x, None)
+        steps = [layer(x[:, :3], None, None, cache)]
+        steps += [layer(x[:, t : t + 1], None, None, cache) for t in range(3, 6)]
+    torch.testing.assert_close(torch.cat(steps, dim=1), whole, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_result_has_the_type_of_the_queries(dtype: torch.dtype):
+    q, k, v = (x.to(dtype) for x in _inputs(1, 4, 1, 2))
+    assert attend(q, k, v).dtype == dtype
+    assert attend(q, k, v, Documents((1, 3))).dtype == dtype

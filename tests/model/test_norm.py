@@ -1,0 +1,40 @@
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from textus.model.config import ModelConfig
+from textus.model.norm import RMSNorm, make_norm
+
+
+@given(st.integers(1, 40), st.sampled_from([1e-6, 1e-2]), st.floats(1e-3, 1e3))
+@settings(max_examples=30, deadline=None)
+def test_rms_norm_equals_torchs_own(dim: int, eps: float, size: float):
+    norm, x = RMSNorm(dim, eps), (size * torch.randn(3, 5, dim)).requires_grad_()
+    nn.init.normal_(norm.weight)
+    upstream = torch.randn(3, 5, dim)
+    expected = F.rms_norm(x, (dim,), norm.weight, eps)
+    inputs = (x, norm.weight)
+    torch.testing.assert_close(norm(x), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        torch.autograd.grad(norm(x), inputs, upstream),
+        torch.autograd.grad(expected, inputs, upstream),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+
+
+def test_mean_square_of_half_precision_is_taken_in_float32():
+    x = torch.full((1, 4096), 200.0, dtype=torch.float16)  # its squares sum beyond float16
+    result = RMSNorm(4096, 1e-6).half()(x)
+    assert result.dtype == torch.float16
+    torch.testing.assert_close(result, torch.ones_like(x))
+
+
+def test_configuration_names_the_norm():
+    rms = make_norm(ModelConfig(norm="rms", norm_eps=0.5), 7)
+    layer = make_norm(ModelConfig(norm="layer", norm_eps=0.5), 7)
+    x = torch.randn(2, 7)
+    torch.testing.assert_close(rms(x), F.rms_norm(x, (7,), eps=0.5))
+    torch.testing.assert_close(layer(x), F.layer_norm(x, (7,), eps=0.5))

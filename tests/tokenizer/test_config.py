@@ -1,0 +1,25 @@
+import pytest
+
+from textus.errors import RecipeError
+from textus.tokenizer.config import TokenizerConfig
+
+
+def test_smallest_vocabulary_holds_the_bytes_and_the_special_tokens():
+    TokenizerConfig(vocab_size=258, special_tokens=("<|a|>", "<|b|>"))
+    with pytest.raises(RecipeError, match=r"vocab_size=257 .* use at least 258"):
+        TokenizerConfig(vocab_size=257, special_tokens=("<|a|>", "<|b|>"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"special_tokens": ()},
+        {"special_tokens": ("<|a|>", "<|a|>")},
+        {"special_tokens": ("<|a|>", "")},
+        {"min_frequency": 0},
+        {"training_bytes": 0},
+    ],
+)
+def test_error_names_the_setting_that_is_wrong(settings):
+    with pytest.raises(RecipeError, match=next(iter(settings))):
+        TokenizerConfig(**settings)
