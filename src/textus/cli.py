@@ -28,7 +28,8 @@ EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command and exits: 0 when it worked, 1 after an error, 2 for a wrong call, 130 after Ctrl-C."""
+    """Runs a command and exits: 0 when it worked, 1 after an error, 2 for a wrong call, 130 after
+    Ctrl-C."""
     words, settings = _split_settings(list(sys.argv[1:] if arguments is None else arguments))
     parser = make_parser()
     known, unknown = parser.parse_known_args(words)
@@ -73,7 +74,9 @@ def make_parser() -> argparse.ArgumentParser:
         prog="textus", description="Builds a GPT from the ground up: from token to text."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = _add(commands, "run", "bring a run folder up to date: from documents to a model", run_stages)
+    run = _add(
+        commands, "run", "bring a run folder up to date: from documents to a model", run_stages
+    )
     run.set_defaults(stage=None)
     _run_options(run)
     for name, text in STAGES.items():
@@ -83,7 +86,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_generate(commands)
     _add_recipe(commands)
-    plan = _add(commands, "plan", "parameters, memory and time, before anything is built", show_plan)
+    plan = _add(
+        commands, "plan", "parameters, memory and time, before anything is built", show_plan
+    )
     _recipe_options(plan)
     _add_data(commands)
     _add_on_run(commands, "status", "show where each stage of a run folder stands", show_status)
@@ -106,18 +111,29 @@ def _add_on_run(commands: Any, name: str, text: str, command: Callable[..., Any]
 
 
 def _recipe_options(parser: Any) -> None:
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a recipe (.toml) or a run folder")
-    parser.add_argument("--allow-code", action="store_true", help="import code that the recipe names")
     parser.add_argument(
-        "--settings", action=_ListSettings, nargs=0, help="list every setting, --part.name, and exit"
+        "recipe", type=Path, metavar="RECIPE", help="a recipe (.toml) or a run folder"
     )
-    parser.epilog = "Any setting of the recipe can be given as --part.name value; --settings lists them."
+    parser.add_argument(
+        "--allow-code", action="store_true", help="import code that the recipe names"
+    )
+    parser.add_argument(
+        "--settings",
+        action=_ListSettings,
+        nargs=0,
+        help="list every setting, --part.name, and exit",
+    )
+    parser.epilog = (
+        "Any setting of the recipe can be given as --part.name value; --settings lists them."
+    )
     parser.register("action", "help", _HelpWithSettings)
 
 
 def _run_options(parser: Any) -> None:
     _recipe_options(parser)
-    parser.add_argument("--run", type=Path, help="the run folder (default: runs/ and the recipe's name)")
+    parser.add_argument(
+        "--run", type=Path, help="the run folder (default: runs/ and the recipe's name)"
+    )
     parser.add_argument(
         "--redo",
         nargs="?",
@@ -126,10 +142,15 @@ def _run_options(parser: Any) -> None:
         help="make a stage again, or (without a name) all that the recipe no longer agrees with",
     )
     parser.add_argument(
-        "--from", dest="start", metavar="WEIGHTS", help="weights to start from: a run, checkpoint or model"
+        "--from",
+        dest="start",
+        metavar="WEIGHTS",
+        help="weights to start from: a run, checkpoint or model",
     )
     parser.add_argument(
-        "--overfit-batch", action="store_true", help="learn one batch by heart, to see that a model can"
+        "--overfit-batch",
+        action="store_true",
+        help="learn one batch by heart, to see that a model can",
     )
 
 
@@ -143,14 +164,29 @@ def _add_evaluate(commands: Any) -> None:
 def _add_generate(commands: Any) -> None:
     parser = _add_on_run(commands, "generate", "continue a prompt", write_text)
     add = parser.add_argument
-    add("--prompt", action="append", metavar="TEXT", help="give several for several texts; - reads stdin")
+    add(
+        "--prompt",
+        action="append",
+        metavar="TEXT",
+        help="give several for several texts; - reads stdin",
+    )
     add("--max-new-tokens", type=int, metavar="N", help="longest text, in tokens (256)")
     add("--temperature", type=float, metavar="T", help="0 is greedy, 1 as the model has it (0.8)")
     add("--top-k", type=int, metavar="K", help="only the K likeliest tokens")
     add("--top-p", type=float, metavar="P", help="only the likeliest tokens that make up P")
-    add("--min-p", type=float, metavar="P", help="only tokens at least P times as likely as the likeliest")
+    add(
+        "--min-p",
+        type=float,
+        metavar="P",
+        help="only tokens at least P times as likely as the likeliest",
+    )
     add("--seed", type=int, metavar="N", help="the same seed writes the same text")
-    add("--stop", action="append", metavar="TEXT", help="end before this text; may be given several times")
+    add(
+        "--stop",
+        action="append",
+        metavar="TEXT",
+        help="end before this text; may be given several times",
+    )
     add("--truncate-prompt", action="store_true", help="keep the end of a prompt that is too long")
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
 
@@ -162,13 +198,17 @@ def _add_recipe(commands: Any) -> None:
     _recipe_options(show)
     compare = _add(actions, "diff", "what differs between two recipes or run folders", diff_recipes)
     _recipe_options(compare)
-    compare.add_argument("other", type=Path, metavar="OTHER", help="the recipe or run to compare with")
+    compare.add_argument(
+        "other", type=Path, metavar="OTHER", help="the recipe or run to compare with"
+    )
 
 
 def _add_data(commands: Any) -> None:
     parser = _add(commands, "data", "look at what the model is trained on")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    show = _add_on_run(actions, "show", "a batch, with its document boundaries and targets", show_data)
+    show = _add_on_run(
+        actions, "show", "a batch, with its document boundaries and targets", show_data
+    )
     show.add_argument("--step", type=int, default=1, help="the batch of this step (1)")
     show.add_argument("--rows", type=int, default=2, help="rows to show (2)")
 
@@ -199,13 +239,15 @@ def _describe(field: Field) -> str:
 
 
 def _resolve(args: argparse.Namespace, source: Path, extra: Tree | None = None) -> "Resolved":
-    """The recipe in a file, or the resolved one in a run folder, with the command line's settings."""
+    """The recipe in a file or run folder, with the command line's settings."""
     from textus.run.names import RECIPE
     from textus.run.settings import resolve_recipe
 
     file = source / RECIPE if source.is_dir() else source
     if source.is_dir() and not file.is_file():
-        raise RecipeError(f"{source} is neither a recipe nor a run folder: there is no {RECIPE} in it")
+        raise RecipeError(
+            f"{source} is neither a recipe nor a run folder: there is no {RECIPE} in it"
+        )
     overrides = parse_overrides(args.settings)
     for key, value in (extra or {}).items():
         overrides.setdefault("train", {})[key] = value
@@ -246,14 +288,17 @@ def run_stages(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """`textus evaluate RUN [FILE...]`."""
+    from textus.evaluate.table import score_table
     from textus.run.measure import evaluate_files, evaluate_held_out
     from textus.terminal import Terminal
 
     terminal = Terminal()
-    measure = evaluate_files if args.files else evaluate_held_out
-    lines = measure(args.run, args.files, terminal.say, terminal.progress)
+    if args.files:
+        result = evaluate_files(args.run, args.files, terminal.say, terminal.progress)
+    else:
+        result = evaluate_held_out(args.run, terminal.say, terminal.progress)
     terminal.close()
-    print("\n".join(lines))
+    print("\n".join(score_table(result)))
     return 0
 
 

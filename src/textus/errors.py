@@ -10,7 +10,8 @@
     ├── TrainingError      the numbers went wrong and training stopped
     └── MissingExtraError  an optional dependency is not installed
 
-Each message says what was wrong, with the values, and what to do about it. The command line prints it without a traceback.
+Each message says what was wrong, with the values, and what to do about it. The command line prints
+it without a traceback.
 """
 
 

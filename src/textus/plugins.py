@@ -1,7 +1,8 @@
 """Names that stand for objects: the built-in ones, and, with permission, a user's own code.
 
-A recipe can name a class of the user's as `package.module:Class`. Importing it runs code, so a recipe from
-somebody else could do anything; that is why it needs `--allow-code` (or `allow_code()`) in this process.
+A recipe can name a class of the user's as `package.module:Class`. Importing it runs code, so a
+recipe from somebody else could do anything; that is why it needs `--allow-code` (or `allow_code()`)
+in this process.
 """
 
 import difflib
@@ -25,7 +26,8 @@ def allow_code(allowed: bool = True) -> None:
 def lookup(name: str, table: Mapping[str, T], *, what: str) -> T:
     """The entry of `table` called `name`, or the object that `package.module:Name` stands for.
 
-    Raises RecipeError for an unknown name (with the nearest known one) and for code without permission.
+    Raises RecipeError for an unknown name (with the nearest known one) and for code without
+    permission.
     """
     if name in table:
         return table[name]

@@ -1,12 +1,12 @@
-"""Trees of frozen dataclasses <-> TOML: strict keys, dotted overrides, help text. Knows no component.
+"""Trees of frozen dataclasses <-> TOML: strict, with overrides and help. Knows no component.
 
-A recipe's values come in layers, each a nested dict: the file, then the command line, then what is derived from
-them. `build` turns the merged layers into dataclasses; every mistake in them is a RecipeError that names the dotted
-path, the value and the nearest remedy.
+A recipe's values come in layers, each a nested dict: the file, then the command line, then what is
+derived from them. `build` turns the merged layers into dataclasses; every mistake in them is a
+RecipeError that names the dotted path, the value and the nearest remedy.
 
-A field may be a bool, int, float, str, Literal, `X | None`, `tuple[X, ...]`, another dataclass, or a *variant*: a
-class with a classmethod `variants()` that maps names to sibling classes, picked by the key `kind`. A class with a
-classmethod `from_text(text)` can be written as a plain string.
+A field may be a bool, int, float, str, Literal, `X | None`, `tuple[X, ...]`, another dataclass, or
+a *variant*: a class with a classmethod `variants()` that maps names to sibling classes, picked by
+the key `kind`. A class with a classmethod `from_text(text)` can be written as a plain string.
 """
 
 import ast
@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import itertools
 import json
 import math
 import tomllib
@@ -43,19 +44,24 @@ def read_toml(path: Path) -> Tree:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise RecipeError(f"there is no recipe {path}; recipes/ holds those that come along") from error
+        raise RecipeError(
+            f"there is no recipe {path}; recipes/ holds those that come along"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise RecipeError(f"{path} is not a readable recipe: {error}") from error
 
 
 def parse_overrides(arguments: list[str]) -> Tree:
-    """`["--train.steps", "100", "--a.b=c"]` as a tree; an option given several times becomes a list."""
+    """`["--train.steps", "100", "--a.b=c"]` as a tree; an option given several times becomes a
+    list."""
     tree: Tree = {}
     rest = list(arguments)
     while rest:
         option = rest.pop(0)
         if not option.startswith("--") or option == "--":
-            raise RecipeError(f"{option!r} is not an option; settings are written --part.name value")
+            raise RecipeError(
+                f"{option!r} is not an option; settings are written --part.name value"
+            )
         name, equals, value = option[2:].partition("=")
         if not equals:
             if not rest or (rest[0].startswith("--") and len(rest[0]) > 2):
@@ -70,7 +76,9 @@ def _put(tree: Tree, path: list[str], value: Text) -> None:
     for depth, key in enumerate(folders):
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
-            raise RecipeError(f"--{'.'.join(path)}: {'.'.join(folders[: depth + 1])} has a value already")
+            raise RecipeError(
+                f"--{'.'.join(path)}: {'.'.join(folders[: depth + 1])} has a value already"
+            )
     if last not in tree:
         tree[last] = value
     elif isinstance(tree[last], dict):
@@ -81,7 +89,7 @@ def _put(tree: Tree, path: list[str], value: Text) -> None:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
-    """`base` with the values of `over` in the place of its own; only tables are merged, lists are replaced.
+    """`base` with the values of `over` in place of its own; tables are merged, lists replaced.
 
     A table whose `kind` changes starts afresh: the settings of another variant mean nothing to it.
     """
@@ -103,8 +111,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
 def build(cls: type[T], tree: Mapping[str, Any], path: str = "", *, checked: bool = True) -> T:
     """The dataclass `cls` with the values of `tree`; every key must be a field of it.
 
-    With checked=False keys and types are still judged, but not whether the values go together: that is for a tree
-    in which some are yet to be derived from others.
+    With checked=False keys and types are still judged, but not whether the values go together: that
+    is for a tree in which some are yet to be derived from others.
     """
     hints = typing.get_type_hints(cls)
     names = [f.name for f in dataclasses.fields(typing.cast(Any, cls))]
@@ -147,7 +155,9 @@ def _convert(value: Any, hint: Any, path: str, checked: bool) -> Any:
         return _convert_union(value, arguments, path, checked)
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
-        return tuple(_convert(v, arguments[0], f"{path}[{i}]", checked) for i, v in enumerate(items))
+        return tuple(
+            _convert(v, arguments[0], f"{path}[{i}]", checked) for i, v in enumerate(items)
+        )
     if isinstance(value, list) and value and isinstance(value[0], Text):
         raise RecipeError(f"--{path} is given {len(value)} times; it takes one value")
     if origin is Literal:
@@ -223,7 +233,8 @@ def _from_text(text: str, hint: type) -> Any:
 
 
 def to_tree(value: Any) -> Any:
-    """Dataclasses as nested dicts that `build` reads back; None is left out where it is the default."""
+    """Dataclasses as nested dicts that `build` reads back; None is left out where it is the
+    default."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = kind_of(value)
         tree: Tree = {KIND: kind} if kind else {}
@@ -324,15 +335,21 @@ def describe(cls: Any, path: str = "") -> Iterator[Field]:
         inner = hint if isinstance(hint, type) and not typing.get_args(hint) else inner
         many = "[]" if typing.get_origin(hint) is tuple else ""
         if hasattr(inner, "variants"):
-            yield Field(path=where + many, type="table", default=_default(f), text=texts.get(f.name, ""))
+            yield Field(
+                path=where + many, type="table", default=_default(f), text=texts.get(f.name, "")
+            )
             for name, variant in inner.variants().items():
                 yield from describe(variant, f"{where}{many}({KIND}={name})")
         elif dataclasses.is_dataclass(inner):
             if many:
-                yield Field(path=where + many, type="table", default=_default(f), text=texts.get(f.name, ""))
+                yield Field(
+                    path=where + many, type="table", default=_default(f), text=texts.get(f.name, "")
+                )
             yield from describe(inner, where + many)
         else:
-            yield Field(path=where, type=_type_name(hint), default=_default(f), text=texts.get(f.name, ""))
+            yield Field(
+                path=where, type=_type_name(hint), default=_default(f), text=texts.get(f.name, "")
+            )
 
 
 def _default(f: Any) -> str:
@@ -358,7 +375,8 @@ def _type_name(hint: Any) -> str:
 
 @functools.cache
 def _docstrings(cls: type) -> dict[str, str]:
-    """The bare string below each field of a class: Python keeps none of them, so the source is read."""
+    """The bare string below each field of a class: Python keeps none of them, so the source is
+    read."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__[:-1]):
         try:
@@ -366,7 +384,7 @@ def _docstrings(cls: type) -> dict[str, str]:
         except (OSError, TypeError):  # no source at hand, as for a class typed at a prompt
             continue
         lines = getattr(body, "body", [])
-        for statement, following in zip(lines, lines[1:], strict=False):
+        for statement, following in itertools.pairwise(lines):
             value = getattr(following, "value", None)
             if isinstance(statement, ast.AnnAssign) and isinstance(value, ast.Constant):
                 name = getattr(statement.target, "id", "")

@@ -1,8 +1,9 @@
 """Atomic files and folders, manifests, checksums and locks: what every stage writes with.
 
-A finished artifact is a folder with a `manifest.json` that lists every other file with its size and SHA-256.
-It is written under a temporary name, synced to disk and renamed, so a killed process never leaves something that
-looks whole and is not. The names `.tmp-*` and `.old-*` belong to this module; `recover` tidies them away.
+A finished artifact is a folder with a `manifest.json` that lists every other file with its size and
+SHA-256. It is written under a temporary name, synced to disk and renamed, so a killed process never
+leaves something that looks whole and is not. The names `.tmp-*` and `.old-*` belong to this module;
+`recover` tidies them away.
 """
 
 import contextlib
@@ -11,8 +12,8 @@ import hashlib
 import json
 import os
 import platform
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -95,19 +96,24 @@ def explain_full_disk(path: Path) -> Iterator[None]:
 def write_file(path: Path, content: bytes | str) -> None:
     """Replaces a file as a whole: readers see the old content or the new, never a part."""
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
+    work = _temporary(path)
     with explain_full_disk(path):
-        handle, name = tempfile.mkstemp(prefix=f".tmp-{path.name}-", dir=path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with work.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, path)
+            os.replace(work, path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            work.unlink(missing_ok=True)
             raise
     _sync_folder(path.parent)
+
+
+def _temporary(path: Path) -> Path:
+    """A free name beside `path`; the module tempfile would make it unreadable for others."""
+    return path.with_name(f".tmp-{path.name}-{secrets.token_hex(4)}")
 
 
 def write_json(path: Path, value: object) -> None:
@@ -119,14 +125,14 @@ def write_json(path: Path, value: object) -> None:
 def new_folder(path: Path, manifest: Manifest, *, replace: bool = False) -> Iterator[Path]:
     """Gives a temporary folder to write into; on a clean exit it becomes `path`, with its manifest.
 
-    The caller may fill `manifest.counts` while it works. An existing `path` is an error unless `replace`.
+    The caller may fill `manifest.counts` while it works. An existing `path` is an error unless
+    `replace`.
     """
     if path.exists() and not replace:
         raise StoreError(f"{path} exists already; it is never overwritten without being asked to")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
+    work, started = _temporary(path), time.perf_counter()
     with explain_full_disk(path):
-        work = Path(tempfile.mkdtemp(prefix=f".tmp-{path.name}-", dir=path.parent))
+        work.mkdir(parents=True)
         try:
             yield work
             _seal(work, manifest, seconds=time.perf_counter() - started)
@@ -152,11 +158,10 @@ def _seal(folder: Path, manifest: Manifest, *, seconds: float) -> None:
     write_json(folder / MANIFEST, record)
     for inner in [folder, *(p for p in folder.rglob("*") if p.is_dir())]:
         _sync_folder(inner)
-    folder.chmod(0o755)  # mkdtemp makes private folders
 
 
 def _swap(work: Path, path: Path) -> None:
-    """Puts `work` in the place of `path`; `recover` finishes the job if the process dies half-way."""
+    """Puts `work` in the place of `path`; `recover` finishes what a dying process began."""
     old = path.with_name(f".old-{path.name}")
     if path.exists():
         shutil.rmtree(old, ignore_errors=True)
@@ -190,8 +195,11 @@ def read_manifest(path: Path) -> Manifest | None:
     if not file.is_file():
         return None
     try:
-        return Manifest(**json.loads(file.read_text("utf-8")))
-    except (ValueError, TypeError) as error:
+        manifest = Manifest(**json.loads(file.read_text("utf-8")))
+        if any(set(entry) != {"bytes", "sha256"} for entry in manifest.files.values()):
+            raise ValueError("what it says of its files is incomplete")
+        return manifest
+    except (ValueError, TypeError, AttributeError) as error:
         raise DamagedError(f"{file} cannot be read ({error}); {_REMAKE}") from error
 
 
@@ -220,7 +228,8 @@ def verify(path: Path) -> Manifest:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder for this process; the system lets go of it when the process ends, however it ends."""
+    """Holds a folder for this process; the system lets go of it when the process ends, however it
+    ends."""
     import filelock
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a person sees while Textus works: stages, progress and notes on stderr, the model's words on stdout.
+"""What a person sees while Textus works: notes on stderr, the model's words on stdout.
 
 On a terminal progress is one live line; in a file or pipe it is a plain line now and then.
 """
@@ -69,7 +69,9 @@ class Terminal:
     def record(self, record: dict[str, Any], steps: int) -> None:
         """A record of the training metrics."""
         if "loss" not in record:
-            figures = ", ".join(f"{k.replace('_', ' ')} {v:.4f}" for k, v in record.items() if k != "step")
+            figures = ", ".join(
+                f"{k.replace('_', ' ')} {v:.4f}" for k, v in record.items() if k != "step"
+            )
             self.say(f"step {record['step']}: {figures}")
             return
         speed = record["tokens_per_second"]
@@ -89,7 +91,8 @@ class Terminal:
         return self.stopped_by is not None
 
     def watch_signals(self) -> None:
-        """Ctrl-C or SIGTERM while training: stop after the step, with a checkpoint. A second one: at once."""
+        """Ctrl-C or SIGTERM while training: stop after the step, with a checkpoint. A second one:
+        at once."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
 

@@ -11,8 +11,14 @@ from textus.tokenizer.vocabulary import Vocabulary
 LETTERS = b"abcdefgh"
 MODERN = {"num_kv_heads": 1}
 GPT2 = {
-    **{"architecture": "gpt2", "position": "learned", "norm": "layer", "feed_forward": "gelu"},
-    **{"qk_norm": False, "bias": True, "tied_embeddings": True, "num_kv_heads": 2},
+    "architecture": "gpt2",
+    "position": "learned",
+    "norm": "layer",
+    "feed_forward": "gelu",
+    "qk_norm": False,
+    "bias": True,
+    "tied_embeddings": True,
+    "num_kv_heads": 2,
 }
 
 

@@ -1,11 +1,9 @@
-import random
-
 import pytest
 import torch
 
 from textus.errors import DataError
 from textus.generate.config import SampleConfig
-from textus.generate.generate import generate
+from textus.generate.generate import draws_for, generate
 from textus.generate.sampling import sample
 
 GREEDY = SampleConfig(temperature=0, max_new_tokens=20)
@@ -15,9 +13,9 @@ PROMPTS = ["abcdefg hhh", "", "z", "a longer prompt, of some words", "ab", "abcd
 
 @torch.inference_mode()
 def write_plainly(model, tokenizer, prompt, config):
-    """The slow, obvious twin: the whole window is read for each token; a full one goes on from its last half."""
+    """The slow, obvious twin: each token reads the window anew, a full one from its half on."""
     ids = [tokenizer.end_of_text, *tokenizer.encode(prompt)]
-    start, written, draws = 0, [], random.Random(config.seed)
+    start, written, [draws] = 0, [], draws_for([ids], config.seed)
     while len(written) < config.max_new_tokens:
         logits = model(torch.tensor([ids[start:]]))[:, -1, : tokenizer.vocab_size]
         [id_] = sample(logits, config, [draws.random()])
@@ -65,13 +63,13 @@ def test_seeds_repeat_and_differ(make_model, tokenizer):
         return [c.ids for c in generate(model, tokenizer, ["ab", "ab", "cd"], config)]
 
     assert texts(seed=1) == texts(seed=1)
-    assert texts(seed=1)[0] == texts(seed=1)[0] != texts(seed=1)[1] == texts(seed=2)[0]
+    assert texts(seed=1)[0] == texts(seed=1)[0] != texts(seed=1)[1]
     assert texts(seed=1) != texts(seed=3)
     assert texts() != texts()
 
 
 def test_a_full_context_goes_on_from_its_last_half(model, tokenizer):
-    config = SampleConfig(temperature=3, max_new_tokens=150, seed=2)
+    config = SampleConfig(temperature=3, max_new_tokens=150, seed=3)
     completions = generate(model, tokenizer, ["abcdefg hhh", "z"], config)
     for prompt, completion in zip(["abcdefg hhh", "z"], completions, strict=True):
         assert list(completion.ids) == write_plainly(model, tokenizer, prompt, config)

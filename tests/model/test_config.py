@@ -48,5 +48,7 @@ def test_round_up_reaches_the_next_multiple():
 
 
 def test_settings_are_read_without_torch():
-    code = "import sys, textus.model.config, textus.model.presets; assert 'torch' not in sys.modules"
+    code = (
+        "import sys, textus.model.config, textus.model.presets; assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -111,7 +111,9 @@ def test_gradients_equal_qwen3(config: ModelConfig, tokens: Tensor, randomise):
     (theirs(tokens).logits * weights).mean().backward()
     expected = {name: p.grad for name, p in theirs.named_parameters()}
     for name, parameter in ours.named_parameters():
-        torch.testing.assert_close(parameter.grad, expected[_their_name(name)], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            parameter.grad, expected[_their_name(name)], rtol=1e-4, atol=1e-6
+        )
 
 
 def test_every_input_changes_the_output(

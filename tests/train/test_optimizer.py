@@ -88,7 +88,9 @@ def test_muon_takes_the_steps_of_its_written_out_twin():
             averages[i] = 0.9 * averages[i] + 0.1 * gradient
             update = orthogonalise((0.1 * gradient + 0.9 * averages[i])[None])[0]
             rows, columns = shapes[i]
-            twins[i] = twins[i] * (1 - 0.03 * 0.2) - 0.03 * math.sqrt(max(1, rows / columns)) * update
+            twins[i] = (
+                twins[i] * (1 - 0.03 * 0.2) - 0.03 * math.sqrt(max(1, rows / columns)) * update
+            )
         optimizer.step()
     for parameter, twin in zip(parameters, twins, strict=True):
         torch.testing.assert_close(parameter.detach(), twin, rtol=1e-4, atol=1e-5)

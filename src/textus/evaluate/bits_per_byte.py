@@ -1,9 +1,9 @@
 """Bits per byte: how many bits a model needs for each byte of a text it has not seen.
 
-Unlike loss per token it does not depend on the tokenizer, so that any two models can be compared. A document is
-read from its end-of-text id on; every token of text counts, the end-of-text id itself does not: it is no byte of the
-text. A document that is longer than a window is read in windows that overlap, and each token counts once, in the
-first window that holds it.
+Unlike loss per token it does not depend on the tokenizer, so that any two models can be compared. A
+document is read from its end-of-text id on; every token of text counts, the end-of-text id itself
+does not: it is no byte of the text. A document that is longer than a window is read in windows that
+overlap, and each token counts once, in the first window that holds it.
 """
 
 import math
@@ -25,7 +25,7 @@ Ids = Sequence[int] | np.ndarray
 CHUNK = 512
 """Tokens whose logits exist at a time."""
 SORTED_BATCHES = 16
-"""Windows of so many batches are sorted by length together, so that short documents are not padded much."""
+"""So many batches are sorted by length together: short documents then need little padding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """A stretch of a document: `ids` (length + 1), of whose targets ids[1:] those from `first` on count."""
+    """A stretch of a document: of its targets, ids[1:], those from number `first` on count."""
 
     source: str
     ids: np.ndarray
@@ -121,11 +121,12 @@ def evaluate_documents(
 ) -> Evaluation:
     """Bits per byte of (source, ids) pairs; the ids of each document begin with the end-of-text id.
 
-    byte_lengths (vocab_size,) are the bytes of each token; one of length 0, a special token, does not count. Windows
-    have `seq_len` tokens, the model's max_seq_len if not given, and begin `stride` apart, half of seq_len if not
-    given: then each token sees at least half a window of what stands before it. stride = seq_len is quickest, and
-    gives the first tokens of a window nothing to go by. `rows` windows are read at once; the result does
-    not depend on it. `progress` counts tokens, of `total` if given. Raises DataError for a source without any text.
+    byte_lengths (vocab_size,) are the bytes of each token; one of length 0, a special token, does
+    not count. Windows have `seq_len` tokens, the model's max_seq_len if not given, and begin
+    `stride` apart, half of seq_len if not given: then each token sees at least half a window of
+    what stands before it. stride = seq_len is quickest, and gives the first tokens of a window
+    nothing to go by. `rows` windows are read at once; the result does not depend on it. `progress`
+    counts tokens, of `total` if given. Raises DataError for a source without any text.
     """
     seq_len = model.config.max_seq_len if seq_len is None else seq_len
     stride = max(1, seq_len // 2) if stride is None else stride
@@ -152,7 +153,7 @@ def evaluate_plainly(
     seq_len: int,
     stride: int,
 ) -> Evaluation:
-    """The slow, obvious twin of `evaluate_documents`: each token by itself, from the logits of its window so far."""
+    """The slow, obvious twin of `evaluate_documents`: a forward pass for each single token."""
     scores: dict[str, Score] = {}
     for source, ids in documents:
         tokens = torch.tensor(np.asarray(ids, dtype=np.int64))
@@ -174,9 +175,11 @@ def evaluate_plainly(
 
 @torch.inference_mode()
 def token_nats(model: Transformer, tokens: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
-    """-log p of the targets, (batch, seq) float32; 0 where `counted`, bool (batch, seq), is not set.
+    """-log p of the targets, (batch, seq) float32; 0 where `counted`, bool (batch, seq), is not
+    set.
 
-    tokens and targets are (batch, seq) of ids. At no time do the logits of more than a few hundred tokens exist.
+    tokens and targets are (batch, seq) of ids. At no time do the logits of more than a few hundred
+    tokens exist.
     """
     hidden = model.hidden_states(tokens)[counted]
     nats = [
@@ -198,14 +201,16 @@ def _nats(logits: Tensor, targets: Tensor) -> Tensor:
 def _check(model: Transformer, byte_lengths: np.ndarray, seq_len: int, stride: int) -> None:
     if not 1 <= seq_len <= model.config.max_seq_len:
         raise RecipeError(
-            f"seq_len={seq_len} must be between 1 and the model's max_seq_len={model.config.max_seq_len}"
+            f"seq_len={seq_len} must be between 1 and the model's "
+            f"max_seq_len={model.config.max_seq_len}"
         )
     if not 1 <= stride <= seq_len:
         raise RecipeError(f"stride={stride} must be between 1 and seq_len={seq_len}")
     if len(byte_lengths) > model.config.vocab_size:
         raise DataError(
-            f"the tokenizer has {len(byte_lengths):,} ids and the model knows {model.config.vocab_size:,}: they do "
-            "not belong together; use the tokenizer that the model was trained with"
+            f"the tokenizer has {len(byte_lengths):,} ids and the model knows "
+            f"{model.config.vocab_size:,}: they do not belong together; use the tokenizer that the "
+            "model was trained with"
         )
 
 
@@ -225,8 +230,8 @@ def _windows(
 ) -> Iterator[_Window]:
     """Cuts documents into windows that together count each token but the first once.
 
-    The last window of a document is moved back to end with it, so that only documents shorter than a window
-    give windows shorter than that.
+    The last window of a document is moved back to end with it, so that only documents shorter than
+    a window give windows shorter than that.
     """
     for source, ids in documents:
         inputs = len(ids) - 1
@@ -239,7 +244,7 @@ def _windows(
 
 
 def _score(model: Transformer, windows: Sequence[_Window], byte_lengths: Tensor) -> list[Score]:
-    """The score of each window; what pads the shorter ones stands at their end, where no token sees it."""
+    """The score of each window; padding stands at the end, where no token sees it."""
     longest = max(len(window.ids) for window in windows)
     ids = torch.zeros(len(windows), longest, dtype=torch.long)
     counted = torch.zeros(len(windows), longest - 1, dtype=torch.bool)

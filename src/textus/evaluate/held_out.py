@@ -1,7 +1,7 @@
 """Bits per byte of a fixed part of the held-out text: quick enough to follow training by.
 
-Rows do not overlap, so that their first tokens have little to go by and the number lies a little above that of
-`textus.evaluate.bits_per_byte`; it is for comparing the steps of a run.
+Rows do not overlap, so that their first tokens have little to go by and the number lies a little
+above that of `textus.evaluate.bits_per_byte`; it is for comparing the steps of a run.
 """
 
 import math
@@ -24,8 +24,8 @@ def held_out_evaluator(
 ) -> Callable[[Transformer], dict[str, float]]:
     """A function from a model to {HELD_OUT: bits per byte} over the same rows each time.
 
-    At most about `max_rows` rows of `seq_len` tokens, spread over all sources, are read once and kept; `rows` of
-    them are evaluated at a time. byte_lengths is as for `evaluate_documents`.
+    At most about `max_rows` rows of `seq_len` tokens, spread over all sources, are read once and
+    kept; `rows` of them are evaluated at a time. byte_lengths is as for `evaluate_documents`.
     """
     lengths = torch.from_numpy(np.asarray(byte_lengths, dtype=np.int64))
     batches = list(held_out_batches(tokens, seq_len=seq_len, rows=rows, max_rows=max_rows))

@@ -1,7 +1,8 @@
 """Keys and values that were computed once, for a number of sequences side by side.
 
-The room is allocated once. Sequences stand in rows, each from slot 0 on; rows may be filled to different lengths.
-Slot t of a row belongs to the token at position t of what that row's model input is at the moment.
+The room is allocated once. Sequences stand in rows, each from slot 0 on; rows may be filled to
+different lengths. Slot t of a row belongs to the token at position t of what that row's model input
+is at the moment.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ Index = tuple[slice | Tensor, slice | Tensor]
 
 @dataclass(frozen=True, eq=False)
 class LayerSlots:
-    """A place in one layer's cache where the next keys and values go; a `LayerCache` for the model."""
+    """Where in one layer's cache the next keys and values go: the model's `LayerCache`."""
 
     keys: Tensor
     """(rows, capacity, num_kv_heads, head_dim)"""
@@ -28,7 +29,7 @@ class LayerSlots:
     """What the new tokens may look at, themselves included."""
 
     def extend(self, k_BTKD: Tensor, v_BTKD: Tensor) -> tuple[Tensor, Tensor]:
-        """Stores the new keys and values; returns all so far, each (batch, longest, num_kv_heads, head_dim)."""
+        """Stores the new keys and values; returns all so far, each (B, longest, K, D)."""
         self.keys[self.new] = k_BTKD
         self.values[self.new] = v_BTKD
         return self.keys[self.seen], self.values[self.seen]
@@ -50,18 +51,21 @@ class Cache:
         device: torch.device,
     ):
         shape = (2, config.num_layers, rows, capacity, config.num_kv_heads, config.head_dim)
-        # Zeros, because a masked slot still enters the sum of values, with weight 0: garbage could be NaN.
+        # Zeros, because a masked slot still enters the sum of values, with weight 0: garbage could
+        # be NaN.
         self.keys, self.values = torch.zeros(shape, dtype=dtype, device=device)
 
     def start_of(self, row: int, count: int) -> list[LayerSlots]:
-        """The first `count` slots of one row, for reading that many tokens at once, without a mask."""
+        """The first `count` slots of one row, to read that many tokens at once without a mask."""
         place = (slice(row, row + 1), slice(count))
         return self._layers(place, place)
 
     def next_of(self, lengths: Sequence[int]) -> tuple[list[LayerSlots], Tensor | None]:
-        """The slots of one new token for each of the first len(lengths) rows, filled so far to `lengths`.
+        """The slots of one new token for each of the first len(lengths) rows, filled so far to
+        `lengths`.
 
-        Beside them comes the mask (batch, 1, 1, longest) that the model needs, None where all are equally long.
+        Beside them comes the mask (batch, 1, 1, longest) that the model needs, None where all are
+        equally long.
         """
         rows, longest = len(lengths), max(lengths) + 1
         seen = (slice(rows), slice(longest))

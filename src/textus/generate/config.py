@@ -16,9 +16,9 @@ class SampleConfig:
     top_k: int | None = None
     """Choose among so many of the most likely tokens (Fan et al. 2018)."""
     top_p: float | None = None
-    """Choose among the most likely tokens that together have this probability (Holtzman et al. 2020)."""
+    """Choose among the likeliest that together reach this probability (Holtzman et al. 2020)."""
     min_p: float | None = None
-    """Choose among tokens at least this share as likely as the most likely one (Nguyen et al. 2025)."""
+    """Choose among tokens at least this share as likely as the likeliest (Nguyen et al. 2025)."""
     seed: int | None = None
     """The same seed gives the same text for the same prompt; unset: another text each time."""
     stop: tuple[str, ...] = ()
@@ -31,8 +31,8 @@ class SampleConfig:
             raise RecipeError(f"max_new_tokens={self.max_new_tokens} must be at least 1")
         if self.temperature != 0 and not 1e-6 <= self.temperature < float("inf"):
             raise RecipeError(
-                f"temperature={self.temperature} must be 0 (always the most likely token) or at least "
-                "0.000001; usual are 0.7 to 1"
+                f"temperature={self.temperature} must be 0 (always the most likely token) or at "
+                "least 0.000001; usual are 0.7 to 1"
             )
         if self.top_k is not None and self.top_k < 1:
             raise RecipeError(f"top_k={self.top_k} must be at least 1; leave it out for no limit")

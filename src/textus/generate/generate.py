@@ -1,11 +1,12 @@
 """The loop: prompts in, texts out, many at once.
 
-Each prompt is preceded by the end-of-text id, as every document is in training; an empty prompt starts a new
-document. Prompts are read one by one, then all texts grow by a token at a time; those that are finished leave. What
-a prompt becomes does not depend on the others.
+Each prompt is preceded by the end-of-text id, as every document is in training; an empty prompt
+starts a new document. Prompts are read one by one, then all texts grow by a token at a time; those
+that are finished leave. What a prompt becomes does not depend on the others.
 
-The model's context is no end: a text that fills it goes on after the model has read the last half of it anew, as if
-the text began there (training too begins rows in the middle of documents). What came before is then forgotten.
+The model's context is no end: a text that fills it goes on after the model has read the last half
+of it anew, as if the text began there (training too begins rows in the middle of documents). What
+came before is then forgotten.
 """
 
 import random
@@ -65,17 +66,17 @@ def generate(
 ) -> list[Completion]:
     """Continues each prompt; the results come in the order of the prompts.
 
-    `on_text(row, piece)` is called with whole characters of the text of prompt number `row` as soon as they are
-    certain; joined they are its completion's text. With a seed, a prompt's text is the same wherever it
-    stands; the n-th copy of a prompt gets the seed + n, so that copies differ. Raises DataError for a prompt
-    longer than the context, unless `config.truncate_prompt`.
+    `on_text(row, piece)` is called with whole characters of the text of prompt number `row` as soon
+    as they are certain; joined they are its completion's text. With a seed, a prompt's text is the
+    same wherever it stands, and copies of a prompt get different texts. Raises DataError for a
+    prompt longer than the context, unless `config.truncate_prompt`.
     """
     context = model.config.max_seq_len
     prompt_ids = _prompt_ids(model, tokenizer, prompts, truncate=config.truncate_prompt)
-    randoms = _randoms(prompts, config.seed)
+    draws = draws_for(prompt_ids, config.seed)
     texts = [
         _Text(i, ids, tokenizer, config, source, on_text)
-        for i, (ids, source) in enumerate(zip(prompt_ids, randoms, strict=True))
+        for i, (ids, source) in enumerate(zip(prompt_ids, draws, strict=True))
     ]
     cache = _cache_for(model, texts, config.max_new_tokens)
     for row, text in enumerate(texts):
@@ -117,7 +118,7 @@ class _Text:
         self.started = self.first = self.last = time.perf_counter()
 
     def read(self, model: Transformer, cache: Cache, row: int, start: int = 0) -> None:
-        """Fills the row with the ids from `start` on but for the last, which the next step reads."""
+        """Fills the row with the ids from `start` on, but the last, which the next step reads."""
         ids = self.ids[start:-1]
         if ids:
             tokens = torch.tensor([ids], device=cache.keys.device)
@@ -176,24 +177,32 @@ def _prompt_ids(
     known, context = model.config.vocab_size, model.config.max_seq_len
     if tokenizer.vocab_size > known:
         raise DataError(
-            f"the tokenizer has {tokenizer.vocab_size:,} ids and the model knows {known:,}: they do not belong "
-            "together; use the tokenizer that the model was trained with"
+            f"the tokenizer has {tokenizer.vocab_size:,} ids and the model knows {known:,}: they "
+            "do not belong together; use the tokenizer that the model was trained with"
         )
     all_ids = [[tokenizer.end_of_text, *tokenizer.encode(prompt)] for prompt in prompts]
     for number, ids in enumerate(all_ids, 1):
         if len(ids) > context and not truncate:
             raise DataError(
-                f"prompt {number} has {len(ids):,} tokens, the end-of-text token before it included, but the "
-                f"model's context is {context:,}; shorten it, or set truncate_prompt to read only its end"
+                f"prompt {number} has {len(ids):,} tokens, with the end-of-text token before it, "
+                f"but the model's context is {context:,}; shorten it, or set truncate_prompt to read "
+                "only its end"
             )
     return [ids[-context:] for ids in all_ids]
 
 
-def _randoms(prompts: Sequence[str], seed: int | None) -> list[random.Random]:
-    """A source of draws for each prompt, which depends on the seed and on its earlier copies only."""
+def draws_for(prompt_ids: Sequence[list[int]], seed: int | None) -> list[random.Random]:
+    """A source of numbers for each prompt, made of the seed, the prompt and its earlier copies.
+
+    Were it made of the seed alone, all prompts would draw the same numbers, and at a high temperature
+    nearly the same tokens.
+    """
     if seed is None:
-        return [random.Random() for _ in prompts]
-    return [random.Random(seed + prompts[:i].count(prompt)) for i, prompt in enumerate(prompts)]
+        return [random.Random() for _ in prompt_ids]
+    copies = [prompt_ids[:i].count(ids) for i, ids in enumerate(prompt_ids)]
+    return [
+        random.Random(f"{seed} {copy} {ids}") for copy, ids in zip(copies, prompt_ids, strict=True)
+    ]
 
 
 def _cache_for(model: Transformer, texts: Sequence[_Text], max_new_tokens: int) -> Cache:
@@ -219,7 +228,7 @@ def _step(model: Transformer, cache: Cache, writing: Sequence[_Text]) -> Tensor:
 
 
 def _drop_finished(writing: list[_Text], cache: Cache) -> None:
-    """Closes the gaps of finished texts with the last rows, so that those that go on are the first rows."""
+    """Moves last rows into the gaps of finished texts: those that go on are the first rows."""
     for row in reversed(range(len(writing))):
         if writing[row].finish_reason:
             last = writing.pop()

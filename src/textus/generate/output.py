@@ -6,8 +6,8 @@ from collections.abc import Sequence
 class StopScanner:
     """Passes text on in pieces, but never a stop string, nor the beginning of what may become one.
 
-    The text ends where, reading character by character, a stop string is first complete (of several that end
-    there the longest counts), however the text is cut into pieces.
+    The text ends where, reading character by character, a stop string is first complete (of several
+    that end there the longest counts), however the text is cut into pieces.
     """
 
     def __init__(self, stops: Sequence[str]):

@@ -1,9 +1,10 @@
 """Logits -> the next token.
 
-Each filter maps logits (..., vocab_size) to logits of the same shape, those of excluded tokens set to -inf. They
-are applied in the order of Hugging Face's generate: temperature, top-k, top-p, min-p, each seeing what the one
-before has left. llama.cpp has the same order but for the temperature, which it applies last: at a temperature
-other than 1, top-p and min-p let other tokens through there. Here they judge the probabilities that are drawn from.
+Each filter maps logits (..., vocab_size) to logits of the same shape, those of excluded tokens set
+to -inf. They are applied in the order of Hugging Face's generate: temperature, top-k, top-p, min-p,
+each seeing what the one before has left. llama.cpp has the same order but for the temperature,
+which it applies last: at a temperature other than 1, top-p and min-p let other tokens through
+there. Here they judge the probabilities that are drawn from.
 """
 
 from collections.abc import Sequence
@@ -14,14 +15,14 @@ from torch import Tensor
 from textus.generate.config import SampleConfig
 
 FIRST_LOOK = 1024
-"""How many of the most likely tokens top-p looks at first: sorting them all takes 15 times as long, and is seldom needed."""
+"""So many of the likeliest tokens top-p looks at first: to sort all is slow and seldom needed."""
 
 
 def sample(logits: Tensor, config: SampleConfig, draws: Sequence[float]) -> list[int]:
     """One id for each row of `logits` (rows, vocab_size); `draws` has a number in [0, 1) for each.
 
-    The ids are those of an ordinary draw from the filtered distribution when the draws are uniform. A row's
-    id depends on its own logits and its own draw only.
+    The ids are those of an ordinary draw from the filtered distribution when the draws are uniform.
+    A row's id depends on its own logits and its own draw only.
     """
     if config.temperature == 0:
         return logits.argmax(-1).tolist()
@@ -29,7 +30,7 @@ def sample(logits: Tensor, config: SampleConfig, draws: Sequence[float]) -> list
 
 
 def filter_logits(logits: Tensor, config: SampleConfig) -> Tensor:
-    """All filters that `config` asks for, one after the other; the most likely token always stays."""
+    """All filters that `config` asks for, in order; the most likely token always stays."""
     # The highest becomes 0 first, so that dividing by a tiny temperature cannot overflow.
     logits = (logits - logits.amax(-1, keepdim=True)) / config.temperature
     if config.top_k is not None:
@@ -48,7 +49,7 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
 
 
 def keep_top_p(logits: Tensor, p: float) -> Tensor:
-    """Keeps the fewest most likely tokens whose probabilities add up to `p`, and any as likely as the last."""
+    """Keeps the fewest likeliest tokens that together reach `p`, and any as likely as the last."""
     total = logits.logsumexp(-1, keepdim=True)
     values, before = _descend(logits, total, min(FIRST_LOOK, logits.size(-1)))
     if bool((before[..., -1] < p).any()):
@@ -64,19 +65,21 @@ def keep_min_p(logits: Tensor, p: float) -> Tensor:
 
 
 def pick(probabilities: Tensor, draws: Sequence[float]) -> list[int]:
-    """The first id of each row at which the running sum of `probabilities` (rows, vocab_size) reaches 1 - draw.
+    """The first id of each row at which the running sum of `probabilities` (rows, vocab_size)
+    reaches 1 - draw.
 
-    The sum is taken on the CPU in float64: in float32 it would swallow the rare tokens, and not every accelerator
-    has float64.
+    The sum is taken on the CPU in float64: in float32 it would swallow the rare tokens, and not
+    every accelerator has float64.
     """
     reached = probabilities.cpu().cumsum(-1, dtype=torch.float64)
-    # 1 - draw is above 0 and at most 1, so that a token of probability 0 can never be the first to reach it.
+    # 1 - draw is above 0 and at most 1, so that a token of probability 0 can never be the first to
+    # reach it.
     wanted = reached[:, -1:] * (1 - torch.tensor(draws, dtype=torch.float64)[:, None])
     return torch.searchsorted(reached, wanted)[:, 0].tolist()
 
 
 def _descend(logits: Tensor, total: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` highest logits in order, and the probability of all tokens before each of them."""
+    """The `count` highest logits in order, and the probability of all before each of them."""
     values = logits.topk(count).values
     probabilities = (values - total).exp()
     return values, probabilities.cumsum(-1) - probabilities

@@ -1,7 +1,7 @@
 """Curves as SVG that takes its colours from the page.
 
-matplotlib draws each role in a stand-in colour; afterwards each stand-in becomes a CSS variable, so that one chart reads on a
-light page and on a dark one. Texts stay texts, in the page's font.
+matplotlib draws each role in a stand-in colour; afterwards each stand-in becomes a CSS variable, so
+that one chart reads on a light page and on a dark one. Texts stay texts, in the page's font.
 """
 
 import re
@@ -34,7 +34,7 @@ _DOTS = 40  # above so many points a line is drawn without them
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A curve and how it is drawn: `faint` behind, `first` and `second` in the page's colours, or `plain`."""
+    """A curve and how it is drawn: `faint` behind, or in one of the page's colours."""
 
     curve: Curve
     role: Role
@@ -52,13 +52,13 @@ def draw(
     from_zero: bool = False,
     reference: tuple[float, str] | None = None,
     alarms: Sequence[float] = (),
-    digits: int = 3,
+    end_label: bool = True,
 ) -> str:
     """Lines over steps 0 to `last_step` as an inline `<svg>`; the same input gives the same text.
 
-    `name` tells the chart from others on the page; `label` describes it to those who cannot see it. Values above
-    `top` are cut off. `reference` is a level with its name, `alarms` are steps to mark at the foot. The last point of the
-    last line is labelled with its value, in `digits` digits.
+    `name` tells the chart from others on the page; `label` describes it to those who cannot see it.
+    Values above `top` are cut off. `reference` is a level with its name, `alarms` are steps to mark
+    at the foot. The last point of the last line is labelled with its value, with `end_label`.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -75,12 +75,13 @@ def draw(
             _mark_level(axes, *reference)
         _set_limits(axes, top, from_zero)
         _mark_steps(axes, alarms)
-        _label_end(axes, lines[-1], digits)
+        if end_label:
+            _label_end(axes, lines[-1])
         return _to_svg(figure, label)
 
 
 def _frame(width: int, height: int) -> tuple[float, float, float, float]:
-    """Where the axes lie in the figure: room for labels left and below, for the last value at the right."""
+    """Where the axes lie in the figure: at the right there is room for the last value."""
     left, right, below, above = 44, 46, 24, 10
     return left / width, below / height, 1 - (left + right) / width, 1 - (below + above) / height
 
@@ -154,10 +155,10 @@ def _mark_steps(axes: "Axes", steps: Sequence[float]) -> None:
         )
 
 
-def _label_end(axes: "Axes", line: Line, digits: int) -> None:
+def _label_end(axes: "Axes", line: Line) -> None:
     step, value = line.curve.steps[-1], line.curve.values[-1]
     axes.annotate(
-        f"{value:,.0f}" if value >= 1000 else f"{value:.{digits}g}",
+        _short(float(f"{value:.3g}")),
         (step, value),
         xytext=(7, -4),
         textcoords="offset points",
@@ -174,7 +175,9 @@ def _to_svg(figure: "Figure", label: str) -> str:
     svg = file.getvalue()
     view = re.search(r'viewBox="[^"]+"', svg)
     assert view is not None
-    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index(">", view.end()) + 1 :], flags=re.DOTALL)
+    body = re.sub(
+        r"<metadata>.*?</metadata>", "", svg[svg.index(">", view.end()) + 1 :], flags=re.DOTALL
+    )
     return f'<svg {view[0]} role="img" aria-label="{label}">{_themed(_slim(body))}'
 
 

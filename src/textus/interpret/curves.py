@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A number over the steps of a run, both float64 (points,); the number may be NaN or infinite."""
+    """A number over the steps of a run, both float64 (points,); it may be NaN or infinite."""
 
     steps: np.ndarray
     values: np.ndarray
@@ -34,8 +34,9 @@ def finite(curve: Curve) -> Curve:
 def smooth(curve: Curve, half_window: int) -> Curve:
     """Means over up to `half_window` points on either side, of a finite curve.
 
-    Near the start the window shrinks on both sides alike, so that the steep fall there is not smeared; near the end
-    only what lies ahead is missing, so that the last value is no single point's.
+    Near the start the window shrinks on both sides alike, so that the steep fall there is not
+    smeared; near the end only what lies ahead is missing, so that the last value is no single
+    point's.
     """
     n = len(curve)
     position = np.arange(n)
@@ -46,9 +47,9 @@ def smooth(curve: Curve, half_window: int) -> Curve:
 
 
 def thin(curve: Curve, stretches: int) -> Curve:
-    """At most two points of each of so many equal stretches: the lowest and the highest, so that no spike is lost.
+    """At most two points of each of so many equal stretches: the lowest and the highest.
 
-    The first and the last point stay as they are.
+    So no spike is lost. The first and the last point stay as they are.
     """
     if len(curve) <= 2 * stretches + 2:
         return curve

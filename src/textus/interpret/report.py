@@ -21,6 +21,8 @@ class Sample:
     """Without the prompt."""
     tokens: int
     finish_reason: str
+    seconds: float
+    """Spent writing it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,19 +81,18 @@ class StoredFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """What training took from the machine. FLOP are floating-point operations of the forward and backward pass."""
+    """What training took from the machine."""
 
     steps: int
     tokens: int
     seconds: float
     """Spent in steps."""
     flops_per_token: int | None = None
+    """Floating-point operations of the forward and the backward pass."""
     peak_memory: int | None = None
     """Bytes."""
     model_bytes: int | None = None
     """The weights on disk."""
-    written_per_second: float | None = None
-    """Tokens, while samples were written."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -132,6 +133,12 @@ class RunReport:
     settings: tuple[Setting, ...] = ()
     files: tuple[StoredFile, ...] = ()
 
+    @property
+    def written_per_second(self) -> float | None:
+        """Tokens, while samples were written."""
+        seconds = sum(sample.seconds for sample in self.samples)
+        return sum(sample.tokens for sample in self.samples) / seconds if seconds else None
+
 
 SAMPLES, SAMPLE_CHARACTERS = 24, 6_000
 SOURCES, PROBLEMS, FILES = 100, 50, 400
@@ -141,8 +148,8 @@ SOURCES, PROBLEMS, FILES = 100, 50, 400
 def render_report(report: RunReport) -> str:
     """The report as one HTML page that refers to nothing outside itself.
 
-    Every text in it is escaped. Much of the same (samples, sources, files, steps) is cut short, so that the page stays
-    below some 500 kB.
+    Every text in it is escaped. Much of the same (samples, sources, files, steps) is cut short, so
+    that the page stays below some 500 kB.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -178,7 +185,7 @@ def _shortened(sample: Sample) -> Sample:
 
 
 def _grouped(settings: Sequence[Setting]) -> list[tuple[str, list[Setting]]]:
-    """Settings by the part of the recipe they belong to: what stands before the first dot or bracket."""
+    """Settings by their part of the recipe: what stands before the first dot or bracket."""
     groups: dict[str, list[Setting]] = {}
     for setting in settings:
         part = re.split(r"[.\[]", setting.path)[0] if "." in setting.path else ""

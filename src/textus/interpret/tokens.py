@@ -73,16 +73,16 @@ def passage(text: str) -> str:
 
 
 def show(token: bytes) -> tuple[Part, ...]:
-    """A token for a running text: a newline is marked and then breaks the line."""
-    return tuple(_parts(token, newline="↵\n"))
+    """A token for a running text: newlines are marked, and then break the line once."""
+    return tuple(_parts(token, after_newlines="\n"))
 
 
 def show_shortened(token: bytes) -> tuple[Part, ...]:
     """A token for a list: `=` 64 times over is one character and a number."""
-    return tuple(_parts(token, newline="↵", run=_RUN))
+    return tuple(_parts(token, after_newlines="", run=_RUN))
 
 
-def _parts(token: bytes, *, newline: str, run: int | None = None) -> Iterator[Part]:
+def _parts(token: bytes, *, after_newlines: str, run: int | None = None) -> Iterator[Part]:
     try:
         text = token.decode()
     except UnicodeDecodeError:  # a piece of a character
@@ -91,11 +91,9 @@ def _parts(token: bytes, *, newline: str, run: int | None = None) -> Iterator[Pa
     for character, same in groupby(text):
         length = len(list(same))
         mark = character in _MARKS or not (character.isprintable() or character.isspace())
-        glyph = newline if character == "\n" else _MARKS.get(character, character)
-        if mark and character not in _MARKS:
-            glyph = f"U+{ord(character):04X}"
+        glyph = _MARKS.get(character, f"U+{ord(character):04X}" if mark else character)
         if run and length >= run:
             yield Part(glyph, mark)
             yield Part(f"×{length}", mark=True)
         else:
-            yield Part(glyph * length, mark)
+            yield Part(glyph * length + (after_newlines if character == "\n" else ""), mark)

@@ -33,9 +33,11 @@ class TrainingCharts:
 def draw_training(
     records: Sequence[dict[str, Any]], steps: int | None, compressor: tuple[str, float] | None
 ) -> TrainingCharts | None:
-    """Charts of the records of training, over all the `steps` there are to be; None before the first of them.
+    """Charts of the records of training, over all the `steps` there are to be; None before the
+    first of them.
 
-    `compressor` is the name of a general-purpose compressor and the bits per byte that it needs for the same text.
+    `compressor` is the name of a general-purpose compressor and the bits per byte that it needs for
+    the same text.
     """
     loss = finite(read_curve(records, "loss"))
     if not len(loss):
@@ -54,7 +56,7 @@ def draw_training(
             alarms=skipped_steps(records)[:ALARMS],
         ),
         held_out=_draw_held_out(records, last, compressor),
-        learning_rate=_draw_small(records, "learning_rate", last, digits=2),
+        learning_rate=_draw_small(records, "learning_rate", last),
         gradient_norm=_draw_small(records, "gradient_norm", last, half_window=half_window),
         tokens_per_second=_draw_small(records, "tokens_per_second", last, half_window=half_window),
         window=2 * half_window + 1,
@@ -105,7 +107,6 @@ def _draw_small(
     last: float,
     *,
     half_window: int = 0,
-    digits: int = 3,
 ) -> str | None:
     curve = finite(read_curve(records, name))
     if not len(curve):
@@ -121,5 +122,5 @@ def _draw_small(
         last_step=last,
         top=1.25 * float(np.quantile(curve.values, 0.99)) if half_window else None,
         from_zero=True,
-        digits=digits,
+        end_label=half_window > 0,
     )

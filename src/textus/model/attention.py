@@ -1,6 +1,7 @@
 """Grouped-query attention: over a whole row, inside documents, or over a cache.
 
-Shapes are named by suffix: B batch, T query positions, S key positions, H heads, K key/value heads, D head_dim.
+Shapes are named by suffix: B batch, T query positions, S key positions, H heads, K key/value heads,
+D head_dim.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ class Documents:
 
 
 Mask = Documents | Tensor | None
-"""None: every token sees those before it. A bool tensor (batch, 1, T, S): True where a query may look."""
+"""None: every token sees those before it. A bool tensor (batch, 1, T, S): True where a query may
+look."""
 
 
 class LayerCache(Protocol):
@@ -75,9 +77,10 @@ class Attention(nn.Module):
 
 
 def attend(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, mask: Mask = None) -> Tensor:
-    """Scaled dot-product attention (Vaswani et al. 2017, eq. 1), causal unless a mask says otherwise.
+    """Scaled dot-product attention (Vaswani et al. 2017, eq. 1), causal unless masked otherwise.
 
-    Returns (B, T, H, D) in q's dtype. Without a mask T must equal S, or be 1 (one new token sees all).
+    Returns (B, T, H, D) in q's dtype. Without a mask T must equal S, or be 1 (one new token sees
+    all).
     """
     if isinstance(mask, Documents):
         return attend_documents(q_BTHD, k_BSKD, v_BSKD, mask)

@@ -23,7 +23,8 @@ class ModelConfig:
     num_heads: int = 4
     """Query heads of each attention layer."""
     num_kv_heads: int = 4
-    """Key and value heads; fewer than num_heads means that queries share them (Ainslie et al. 2023)."""
+    """Key and value heads; fewer than num_heads means that queries share them (Ainslie et al.
+    2023)."""
     head_dim: int = 64
     """Width of one head."""
     hidden_dim: int = 704
@@ -55,7 +56,8 @@ class ModelConfig:
         if self.num_heads % self.num_kv_heads:
             fitting = [n for n in range(1, self.num_heads + 1) if self.num_heads % n == 0]
             raise RecipeError(
-                f"num_heads={self.num_heads} is not a multiple of num_kv_heads={self.num_kv_heads}; "
+                f"num_heads={self.num_heads} is not a multiple of "
+                f"num_kv_heads={self.num_kv_heads}; "
                 f"use one of {', '.join(map(str, fitting))}"
             )
         if self.position == "rotary" and self.head_dim % 2:

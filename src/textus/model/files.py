@@ -53,7 +53,7 @@ def read_config(folder: Path) -> ModelConfig:
     unknown = set(values) - {f.name for f in fields(ModelConfig)}
     if unknown:
         raise StoreError(
-            f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}; "
+            f"{folder / CONFIG} has unknown settings: {', '.join(sorted(unknown))}; "
             "it was written by a newer Textus"
         )
     return ModelConfig(**values)
@@ -67,7 +67,8 @@ def load_weights(model: Transformer, folder: Path) -> None:
     odd += [name for name in wanted if name in found and found[name].shape != wanted[name].shape]
     if odd:
         raise StoreError(
-            f"the weights in {folder} are of another model: {', '.join(odd[:5])} do not fit its settings"
+            f"the weights in {folder} are of another model: "
+            f"{', '.join(odd[:5])} do not fit its settings"
         )
     with torch.no_grad():
         for name, tensor in wanted.items():
@@ -101,7 +102,7 @@ def load_tensors(file: Path) -> dict[str, Tensor]:
 
 
 class _no_draws:
-    """Building on the meta device must not advance the random generator: loading is not an event."""
+    """Building on the meta device must not advance the random generator."""
 
     def __enter__(self) -> None:
         self.state = torch.get_rng_state()

@@ -1,7 +1,7 @@
 """Architectures by name: which parts they are made of, and the sizes that follow from the width.
 
-A preset maps a width to settings of ModelConfig, each with the reason that `textus recipe show` prints.
-What a person sets by hand wins over the preset.
+A preset maps a width to settings of ModelConfig, each with the reason that `textus recipe show`
+prints. What a person sets by hand wins over the preset.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,28 @@ Values = dict[str, tuple[Any, str]]
 
 
 def qwen3(model_dim: int, num_heads: int) -> Values:
-    """Qwen3 (Yang et al. 2025), dense: RoPE, RMSNorm, SwiGLU, grouped queries, weighted QK-norm, no bias."""
+    """Qwen3 (Yang et al. 2025), dense: RoPE, RMSNorm, SwiGLU, grouped queries, weighted QK-norm, no
+    bias."""
     why = "qwen3"
     return {
-        "num_kv_heads": (num_heads // 2 if num_heads % 2 == 0 else num_heads, "qwen3: num_heads / 2"),
-        "hidden_dim": (round_up(8 * model_dim / 3, 64), "qwen3: 8/3 model_dim, up to a multiple of 64"),
+        "num_kv_heads": (
+            num_heads // 2 if num_heads % 2 == 0 else num_heads,
+            "qwen3: num_heads / 2",
+        ),
+        "hidden_dim": (
+            round_up(8 * model_dim / 3, 64),
+            "qwen3: 8/3 model_dim, up to a multiple of 64",
+        ),
         "position": ("rotary", why),
         "norm": ("rms", why),
         "norm_eps": (1e-6, why),
         "feed_forward": ("swiglu", why),
         "qk_norm": (True, why),
         "bias": (False, why),
-        "tied_embeddings": (False, "qwen3: as in its models of 8B and more; learns faster than tied"),
+        "tied_embeddings": (
+            False,
+            "qwen3: as in its models of 8B and more; learns faster than tied",
+        ),
     }
 
 

@@ -1,4 +1,5 @@
-"""Rotary position embedding (Su et al. 2021): a query and a key meet at an angle that is their distance."""
+"""Rotary position embedding (Su et al. 2021): a query and a key meet at an angle that is their
+distance."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Parameters, FLOPs and memory of a model, computed from its configuration before anything is built.
+"""Parameters, FLOPs and memory of a model, computed from its configuration alone.
 
 Memory is that of float32 training on a CPU: what tensors hold, without the allocator's own share.
 Tests compare each number with a model that was really built and run.
@@ -71,10 +71,11 @@ def _qk_norms(config: ModelConfig) -> int:
 def flops_per_token(config: ModelConfig, seq_len: int, *, backward: bool) -> int:
     """Floating-point operations for one token of a row of `seq_len`, averaged over the row.
 
-    The convention: a multiply-add is two; matrix products alone count, the head's among them and the embedding's
-    lookup not; attention is causal, so a query meets (seq_len + 1) / 2 keys on average (twice: scores, and sums of
-    values). The backward pass takes two products for each one of the forward pass, whatever is computed anew;
-    with `backward` the result is that of both passes.
+    The convention: a multiply-add is two; matrix products alone count, the head's among them and
+    the embedding's lookup not; attention is causal, so a query meets (seq_len + 1) / 2 keys on
+    average (twice: scores, and sums of values). The backward pass takes two products for each one
+    of the forward pass, whatever is computed anew; with `backward` the result is that of both
+    passes.
     """
     products = count_parameters(config).matrices + config.vocab_size * config.model_dim
     attention = config.num_layers * config.num_heads * config.head_dim * (seq_len + 1)
@@ -92,8 +93,8 @@ def training_memory(
 ) -> dict[str, int]:
     """Bytes that training holds, by purpose, for `rows` sequences in one pass.
 
-    They do not all exist at one time (the optimizer's work begins when the activations are gone), so their sum is a
-    little above the real peak.
+    They do not all exist at one time (the optimizer's work begins when the activations are gone),
+    so their sum is a little above the real peak.
     """
     count = count_parameters(config)
     momenta = count.total + (count.total - count.matrices if optimizer == "muon" else count.total)
@@ -123,14 +124,16 @@ def activation_memory(config: ModelConfig, *, rows: int, seq_len: int) -> int:
 
 
 def _kept_by_norm(config: ModelConfig, dim: int) -> int:
-    """Values a vector, beside what it reads: RMSNorm's scale and scaled vector, LayerNorm's two moments."""
+    """Values a vector, beside what it reads: RMSNorm's scale and scaled vector, LayerNorm's two
+    moments."""
     return 1 + dim if config.norm == "rms" else 2
 
 
 def _kept_by_attention(config: ModelConfig) -> int:
-    """Values a token, beside what it reads: queries, keys and values, as projected and as attended to.
+    """Values a token, beside what it reads: queries, keys and values, projected and attended to.
 
-    The result is kept twice, for each document and joined, and with it the sum of each head's weights.
+    The result is kept twice, for each document and joined, and with it the sum of each head's
+    weights.
     """
     width, kv_width = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
     kept = width + 2 * kv_width + 2 * width + config.num_heads
@@ -141,12 +144,14 @@ def _kept_by_attention(config: ModelConfig) -> int:
 
 
 def _kept_by_feed_forward(config: ModelConfig) -> int:
-    """Values a token: SwiGLU keeps gate, silu(gate), up and their product, GELU what it reads and gives."""
+    """Values a token: SwiGLU keeps gate, silu(gate), up and their product, GELU what it reads and
+    gives."""
     return (4 if config.feed_forward == "swiglu" else 2) * config.hidden_dim
 
 
 def _loss_memory(config: ModelConfig, tokens: int, chunk: int) -> int:
-    """Bytes of a chunk's logits, of a copy while they are summed, and of hidden states and their gradient."""
+    """Bytes of a chunk's logits, of a copy while they are summed, and of hidden states and their
+    gradient."""
     logits = 2 * min(chunk, tokens) * config.vocab_size
     return BYTES * (logits + 2 * tokens * config.model_dim)
 

@@ -13,7 +13,8 @@ from textus.model.rotary import Rope, Rotary
 
 
 class Block(nn.Module):
-    """One layer: attention mixes over positions, the feed-forward transforms each; both add to the stream."""
+    """One layer: attention mixes over positions, the feed-forward transforms each; both add to the
+    stream."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -59,8 +60,8 @@ class Transformer(nn.Module):
     ) -> Tensor:
         """Logits (batch, seq, vocab_size) of the token that follows each position.
 
-        tokens is (batch, seq); or give embeddings (batch, seq, model_dim) in their place. positions is (seq,) or
-        (batch, seq), 0, 1, 2, ... if not given. cache has one entry a layer.
+        tokens is (batch, seq); or give embeddings (batch, seq, model_dim) in their place. positions
+        is (seq,) or (batch, seq), 0, 1, 2, ... if not given. cache has one entry a layer.
         """
         return self.head(self.hidden_states(tokens, embeddings, positions, mask, cache))
 
@@ -89,9 +90,10 @@ class Transformer(nn.Module):
     def initialise(self) -> None:
         """Draws fresh weights from torch's default generator.
 
-        Modern: unit embeddings; each layer's output and the head start at zero, so that the model begins as the
-        unigram-free uniform guess and every layer as the identity. Tied embeddings must serve as a head, and GPT-2
-        has no norm behind its embedding: both take GPT-2's normal of 0.02, its residual outputs scaled by depth.
+        Modern: unit embeddings; each layer's output and the head start at zero, so that the model
+        begins as the unigram-free uniform guess and every layer as the identity. Tied embeddings
+        must serve as a head, and GPT-2 has no norm behind its embedding: both take GPT-2's normal
+        of 0.02, its residual outputs scaled by depth.
         """
         small = self.config.tied_embeddings
         for name, parameter in self.named_parameters():
@@ -99,7 +101,7 @@ class Transformer(nn.Module):
                 parameter.zero_()
             elif "norm" in name:
                 parameter.fill_(1.0)
-            elif parameter.dim() == 2 and "embedding" in name or "position" in name:
+            elif (parameter.dim() == 2 and "embedding" in name) or "position" in name:
                 parameter.normal_(std=0.02 if small else 1.0)
             elif name.endswith(("attention.output.weight", "feed_forward.down.weight")):
                 parameter.normal_(std=0.02 * (2 * self.config.num_layers) ** -0.5 if small else 0.0)

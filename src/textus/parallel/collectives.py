@@ -46,7 +46,8 @@ def sum_over_processes(tensor: Tensor) -> Tensor:
 def sum_gradients(parameters: Iterable[Tensor]) -> None:
     """Adds up the gradients of all processes; a parameter that had none here counts as zero.
 
-    All gradients travel as one flat tensor: on CPUs the number of messages costs more than their length.
+    All gradients travel as one flat tensor: on CPUs the number of messages costs more than their
+    length.
     """
     if world_size() == 1:
         return

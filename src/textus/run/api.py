@@ -24,9 +24,9 @@ def train(
     run: str | Path,
     settings: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Runs a recipe in a run folder, from documents to a trained and evaluated model; returns the folder.
+    """Runs a recipe in a run folder, from documents to an evaluated model; returns the folder.
 
-    `recipe` is a file or a nested dict, `settings` overrides it by dotted path: {"train.steps": 100}. What is
+    `recipe` is a file or a nested dict, `settings` overrides it: {"train.steps": 100}. What is
     finished in the folder already is kept, and what was interrupted is resumed.
     """
     source = recipe if isinstance(recipe, Mapping) else Path(recipe)
@@ -42,7 +42,8 @@ class Model:
         self.tokenizer = loaded.tokenizer
 
     def generate(self, prompt: str = "", **settings: Any) -> str:
-        """A continuation of the prompt. `settings` are those of SampleConfig: temperature, max_new_tokens, ..."""
+        """A continuation of the prompt. `settings` are those of SampleConfig: temperature,
+        max_new_tokens, ..."""
         return self.generate_many([prompt], **settings)[0].text
 
     def generate_many(self, prompts: Sequence[str], **settings: Any) -> list[Completion]:
@@ -51,7 +52,8 @@ class Model:
 
 
 def load(run: str | Path, device: str = "auto") -> Model:
-    """The model of a run folder, ready to write; its newest checkpoint if training has not finished."""
+    """The model of a run folder, ready to write; its newest checkpoint if training has not
+    finished."""
     return Model(load_run(Path(run), device=choose_device(device)[0]))
 
 
@@ -63,7 +65,8 @@ def run_recipe(
     only: str | None = None,
     redo: str | None = None,
 ) -> None:
-    """Brings the stages of a run folder up to date; under torchrun all processes take part in training."""
+    """Brings the stages of a run folder up to date; under torchrun all processes take part in
+    training."""
     device, _ = choose_device(resolved.recipe.device)
     context = Context(recipe=resolved.recipe, run=run, display=display, redo=redo)
     with processes(device), _first_holds(run):

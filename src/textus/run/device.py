@@ -6,9 +6,10 @@ from textus.errors import RecipeError
 
 
 def choose_device(name: str) -> tuple[torch.device, str]:
-    """The device that `name` (auto, cpu, cuda or mps) stands for here, and a sentence that says why.
+    """The device that `name` (auto, cpu, cuda, mps) stands for here, and a sentence saying why.
 
-    A device is used only after a small product was computed on it: being listed is not the same as working.
+    A device is used only after a small product was computed on it: being listed is not the same as
+    working.
     """
     if name != "auto":
         problem = _problem(name)

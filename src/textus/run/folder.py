@@ -16,6 +16,7 @@ from textus.store import verify
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.train.checkpoint import newest_checkpoint
 
+
 @dataclass(frozen=True)
 class Loaded:
     """A model and its tokenizer, ready to write."""
@@ -38,7 +39,8 @@ def load_recipe(run: Path) -> Recipe:
 def find_weights(path: Path, say: Callable[[str], None]) -> Path:
     """The folder with the weights that `path` stands for, its checksums verified.
 
-    `path` is a run folder (its finished model, or else its newest undamaged checkpoint), or a folder with a model.
+    `path` is a run folder (its finished model, or else its newest undamaged checkpoint), or a
+    folder with a model.
     """
     if (path / CONFIG).is_file():
         verify(path)
@@ -67,7 +69,7 @@ def find_tokenizer(path: Path, weights: Path) -> Path:
 def load_run(
     path: Path, *, device: torch.device | str = "cpu", say: Callable[[str], None] = print
 ) -> Loaded:
-    """The model and the tokenizer of a run folder, of one of its checkpoints, or of a model folder."""
+    """Model and tokenizer of a run folder, of one of its checkpoints, or of a model folder."""
     if not path.is_dir():
         raise StoreError(f"there is no folder {path}")
     weights = find_weights(path, say)

@@ -1,7 +1,7 @@
 """Stages and their fingerprints: what is up to date, what is stale, what is to be made.
 
-A stage's fingerprint is a digest of its settings, of the content of what it reads, and of a version number that
-its author raises by hand when the same settings and inputs give another output.
+A stage's fingerprint is a digest of its settings, of the content of what it reads, and of a version
+number that its author raises by hand when the same settings and inputs give another output.
 """
 
 import dataclasses
@@ -23,7 +23,8 @@ STALE = "stale"
 
 @dataclass(frozen=True, kw_only=True)
 class Display:
-    """Where a run tells what it does. The default tells nobody; the command line shows it in the terminal."""
+    """Where a run tells what it does. The default tells nobody; the command line shows it in the
+    terminal."""
 
     say: Callable[[str], None] = lambda text: None
     """A line about what happens."""
@@ -111,8 +112,8 @@ def run_stages(
 ) -> None:
     """Makes what is missing, in order, and skips what is up to date.
 
-    `only` limits the work to one stage; what it reads must be there. `before_work` is called once it is clear that
-    the run folder is of this recipe. Without `context.redo` a finished stage is
+    `only` limits the work to one stage; what it reads must be there. `before_work` is called once
+    it is clear that the run folder is of this recipe. Without `context.redo` a finished stage is
     never overwritten: StaleError says how it differs.
     """
     names = [stage.name for stage in stages]
@@ -128,7 +129,7 @@ def run_stages(
 
 
 def identify(stage: Stage, by_name: Mapping[str, Stage], context: Context) -> Identity:
-    """What decides the stage's output now. StaleError if something that it reads has not been made."""
+    """What decides the stage's output now. StaleError if what it reads is missing."""
     inputs = dict(stage.outside(context))
     for name in stage.inputs:
         manifest = read_manifest(context.run / by_name[name].output)
@@ -182,7 +183,8 @@ def _make(stage: Stage, context: Context, identity: Identity, output: Path) -> N
 
 
 def _refuse_other_settings(stages: Sequence[Stage], context: Context) -> None:
-    """StaleError before any work if a finished stage was made with settings other than the recipe's."""
+    """StaleError before any work if a finished stage was made with settings other than the
+    recipe's."""
     for stage in stages:
         output = context.run / stage.output
         manifest = read_manifest(output)
@@ -192,7 +194,8 @@ def _refuse_other_settings(stages: Sequence[Stage], context: Context) -> None:
 
 
 def stale(path: Path, how: str, then: Manifest | Identity, now: Identity) -> StaleError:
-    """The error that says what differs between what a folder was made from and what it would be made from now."""
+    """The error that says what differs between what a folder was made from and what it would be
+    made from now."""
     changes = diff(then.settings, now.settings)
     changed = [name for name, value in now.inputs.items() if then.inputs.get(name) != value]
     changes += [f"the content of {name} is another" for name in changed]

@@ -115,7 +115,9 @@ def _probe(recipe: Recipe, device: torch.device) -> float:
 
     A step's time is linear in the layers, so the whole model need not be built to know it.
     """
-    rows = min(recipe.train.rows_per_step, recipe.train.micro_rows, max(1, 4096 // recipe.data.seq_len))
+    rows = min(
+        recipe.train.rows_per_step, recipe.train.micro_rows, max(1, 4096 // recipe.data.seq_len)
+    )
     one, two = (_time_step(recipe, layers, rows, device) for layers in (1, 2))
     layer = max(two - one, 0.0)
     passes = recipe.train.rows_per_step / rows
@@ -149,4 +151,3 @@ class _RandomBatches:
 
     def restore(self, state: dict[str, Any]) -> None:
         assert not state
-

@@ -13,7 +13,7 @@ import torch
 from textus.data.loader import Loader
 from textus.data.shards import TokenSet, open_shards
 from textus.errors import RecipeError
-from textus.evaluate.bits_per_byte import held_out_evaluator
+from textus.evaluate.held_out import held_out_evaluator
 from textus.model.config import ModelConfig
 from textus.model.files import load_weights, read_config, save_model
 from textus.model.transformer import Transformer
@@ -42,13 +42,14 @@ def pretrain(context: Context, out: Path) -> dict[str, Any]:
     tokenizer = Tokenizer.load(context.run / "tokenizer")
     tokens = open_shards(context.run / "data", "train")
     model = _make_model(recipe, tokenizer, display.say).to(device)
-    loader = _loader(recipe, tokens)
+    loader = make_loader(recipe, tokens)
     trainer = Trainer(model, loader, recipe.train, _claim_training_folder(context))
     held_out = open_shards(context.run / "data", "held_out")
     evaluate = held_out_evaluator(
         held_out,
         tokenizer.byte_lengths(),
         seq_len=recipe.data.seq_len,
+        rows=recipe.train.micro_rows,
         max_rows=recipe.train.eval_rows,
     )
     finished = trainer.run(
@@ -96,16 +97,19 @@ def _make_model(recipe: Recipe, tokenizer: Tokenizer, say: Callable[[str], None]
 
 
 def _fit_vocabulary(config: ModelConfig, tokenizer: Tokenizer) -> ModelConfig:
-    """The model gets exactly the tokenizer's ids: fewer than asked for if the text did not give as many."""
+    """The model gets exactly the tokenizer's ids: fewer than asked for if the text did not give as
+    many."""
     if tokenizer.vocab_size > config.vocab_size:
         raise RecipeError(
-            f"model.vocab_size={config.vocab_size} is less than the tokenizer's {tokenizer.vocab_size} tokens; "
+            f"model.vocab_size={config.vocab_size} is less than the tokenizer's "
+            f"{tokenizer.vocab_size} tokens; "
             "leave it out, and it follows the tokenizer"
         )
     return dataclasses.replace(config, vocab_size=tokenizer.vocab_size)
 
 
-def _loader(recipe: Recipe, tokens: TokenSet) -> Loader:
+def make_loader(recipe: Recipe, tokens: TokenSet) -> Loader:
+    """The batches of this process, as the recipe orders them."""
     weights = {s.name: s.weight for s in recipe.corpus.source if s.weight is not None}
     return Loader(
         tokens,
@@ -120,7 +124,8 @@ def _loader(recipe: Recipe, tokens: TokenSet) -> Loader:
 
 
 def _claim_training_folder(context: Context) -> Path:
-    """The folder that training goes on in. StaleError if what is in it was begun with other settings."""
+    """The folder that training goes on in. StaleError if what is in it was begun with other
+    settings."""
     folder = context.run / TRAINING
     identity = context.identity
     assert identity is not None

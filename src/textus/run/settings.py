@@ -1,4 +1,4 @@
-"""The Recipe: every part's own settings in one tree, and the dial that derives sizes from `depth`."""
+"""The Recipe: every part's own settings in one tree, and the dial, `depth`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,9 @@ from textus.recipe import Text, Tree, build, flatten, merge, read_toml, to_tree
 from textus.tokenizer.config import TokenizerConfig
 from textus.train.config import TrainConfig
 
-TOKENS_PER_PARAMETER = 20  # Hoffmann et al. 2022: about the best use of a given amount of arithmetic
+TOKENS_PER_PARAMETER = (
+    20  # Hoffmann et al. 2022: about the best use of a given amount of arithmetic
+)
 TOKENS_PER_STEP = 8192
 TOKENS_PER_PASS = 8192
 
@@ -71,7 +73,8 @@ class Resolved:
 
     recipe: Recipe
     origins: dict[str, str]
-    """Dotted path -> `recipe`, `command line`, or the reason of a derived value; defaults are not listed."""
+    """Dotted path -> `recipe`, `command line`, or the reason of a derived value; defaults are not
+    listed."""
 
     @property
     def derived(self) -> dict[str, str]:
@@ -107,7 +110,8 @@ def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any
 def derive(tree: Tree) -> Iterator[tuple[str, Any, str]]:
     """Values for what the tree leaves open: dotted path, value, reason.
 
-    The caller puts each into the tree before it asks for the next, so later rules see earlier results.
+    The caller puts each into the tree before it asks for the next, so later rules see earlier
+    results.
     """
     for path, rule in _RULES:
         if _get(tree, path) is None:
@@ -136,7 +140,10 @@ _RULES: list[tuple[str, Any]] = [
     ("model.max_seq_len", lambda r: (r.data.seq_len, "data.seq_len")),
     ("model.num_layers", lambda r: (r.depth, "depth")),
     ("model.model_dim", lambda r: (64 * r.depth, "64 x depth")),
-    ("model.num_heads", lambda r: (max(1, r.model.model_dim // r.model.head_dim), "model_dim / head_dim")),
+    (
+        "model.num_heads",
+        lambda r: (max(1, r.model.model_dim // r.model.head_dim), "model_dim / head_dim"),
+    ),
     *(
         (f"model.{name}", _preset(name))
         for name in (

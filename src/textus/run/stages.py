@@ -12,6 +12,7 @@ from textus.corpus.sources import fingerprint
 from textus.data.heldout import iterate_documents
 from textus.data.shards import open_shards, write_shards
 from textus.evaluate.bits_per_byte import evaluate_documents
+from textus.evaluate.table import evaluation_json, score_table
 from textus.generate.generate import generate
 from textus.model.files import load_model
 from textus.recipe import Tree, to_tree
@@ -48,7 +49,7 @@ def make_tokenizer(context: Context, out: Path) -> dict[str, Any]:
     if tokenizer.vocab_size < context.recipe.tokenizer.vocab_size:
         context.display.say(
             f"the text gave {tokenizer.vocab_size:,} tokens instead of the "
-            f"{context.recipe.tokenizer.vocab_size:,} asked for: no pair was left that occurs often enough"
+            f"{context.recipe.tokenizer.vocab_size:,} asked for: no more pairs are frequent enough"
         )
     return {"vocab_size": tokenizer.vocab_size}
 
@@ -87,13 +88,11 @@ def make_evaluation(context: Context, out: Path) -> dict[str, Any]:
         model,
         iterate_documents(held_out),
         tokenizer.byte_lengths(),
-        end_of_text=tokenizer.end_of_text,
-        seq_len=context.recipe.data.seq_len,
         progress=context.display.progress,
     )
-    result = asdict(evaluation)
-    write_json(out / "evaluation.json", result)
-    context.display.say(f"held-out bits per byte: {evaluation.total.bits_per_byte:.4f}")
+    write_json(out / "evaluation.json", evaluation_json(evaluation))
+    for line in score_table(evaluation):
+        context.display.say(line)
     return {"bits_per_byte": evaluation.total.bits_per_byte}
 
 
@@ -199,7 +198,7 @@ STAGES = (
         output="evaluation",
         version=1,
         inputs=("tokenize", "pretrain"),
-        settings=lambda recipe: {"seq_len": recipe.data.seq_len},
+        settings=lambda recipe: {},
         work=make_evaluation,
     ),
     Stage(

@@ -14,7 +14,8 @@ from textus.run.folder import load_run
 def write_continuations(
     run: Path, prompts: Sequence[str], config: SampleConfig, *, device: str
 ) -> None:
-    """Writes each prompt and its continuation to stdout, a single one as it comes; notes go to stderr."""
+    """Writes each prompt and its continuation to stdout, a single one as it comes; notes go to
+    stderr."""
     loaded = load_run(run, device=choose_device(device)[0], say=_note)
     started = time.perf_counter()
     if len(prompts) == 1:

@@ -1,8 +1,8 @@
-"""The state of training on disk: everything that the next step depends on, checked before it is used.
+"""The state of training on disk: all that the next step depends on, checked before it is used.
 
-A checkpoint is a folder `step-00000100` with the model (as `textus.model.files` writes it), `training.safetensors`
-(optimizer and random state) and `state.json` (counters, place in the data, length of the metrics). It appears as a
-whole or not at all; no file in it is a pickle.
+A checkpoint is a folder `step-00000100` with the model (as `textus.model.files` writes it),
+`training.safetensors` (optimizer and random state) and `state.json` (counters, place in the data,
+length of the metrics). It appears as a whole or not at all; no file in it is a pickle.
 """
 
 import json
@@ -72,9 +72,7 @@ def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:
     return None
 
 
-def load_checkpoint(
-    path: Path, model: Transformer, optimizers: Sequence[Optimizer]
-) -> TrainState:
+def load_checkpoint(path: Path, model: Transformer, optimizers: Sequence[Optimizer]) -> TrainState:
     """Puts model, optimizers and torch's random generators into the state that was saved."""
     load_weights(model, path)
     found = load_tensors(path / TENSORS)

@@ -1,13 +1,12 @@
 """Settings of training and of each optimizer."""
 
-from abc import ABC
 from dataclasses import dataclass, field
 
 from textus.errors import RecipeError
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizerConfig(ABC):
+class OptimizerConfig:
     """Base of the optimizers that a recipe can name."""
 
     default_kind = "muon"
@@ -30,7 +29,8 @@ class AdamWConfig(OptimizerConfig):
     eps: float = 1e-8
     """Added to the root of the mean square."""
     weight_decay: float = 0.1
-    """Share of a matrix taken away at each step, times the learning rate; vectors are left alone."""
+    """Share of a matrix taken away at each step, times the learning rate; vectors are left alone.
+    """
 
     def __post_init__(self) -> None:
         check_rates(self.learning_rate, self.weight_decay)
@@ -40,7 +40,7 @@ class AdamWConfig(OptimizerConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class MuonConfig(OptimizerConfig):
-    """Muon (Jordan et al. 2024) for the blocks' matrices, AdamW for embeddings, head and vectors."""
+    """Muon (Jordan et al. 2024) for the blocks' matrices, AdamW for everything else."""
 
     learning_rate: float = 0.02
     """Peak learning rate of the blocks' matrices, in units of their spectral norm."""
@@ -77,7 +77,8 @@ class TrainConfig:
     rows_per_step: int = 16
     """Sequences that one optimizer step learns from, all processes together."""
     micro_rows: int = 16
-    """Sequences in one forward pass of one process; fewer take less memory and give the same result."""
+    """Sequences in one forward pass of one process; fewer take less memory and give the same
+    result."""
     optimizer: OptimizerConfig = field(default_factory=MuonConfig)
     """What turns gradients into steps: muon or adamw."""
     warmup_steps: int = 10
@@ -97,7 +98,8 @@ class TrainConfig:
     keep: int = 2
     """Checkpoints kept, the newest ones."""
     start: str | None = None
-    """Weights to start from in place of fresh ones: a run folder, a checkpoint or a model folder."""
+    """Weights to start from in place of fresh ones: a run folder, a checkpoint or a model folder.
+    """
     max_skipped: int = 5
     """Steps in a row with a loss or gradient that is not finite, before training stops."""
     overfit_batch: bool = False

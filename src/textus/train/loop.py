@@ -54,10 +54,9 @@ class Listener:
 class Trainer:
     """A model, its optimizers and its data, and the state that they share."""
 
-    def __init__(
-        self, model: Transformer, batches: BatchSource, config: TrainConfig, folder: Path
-    ):
-        """`folder` gets `metrics.jsonl` and `checkpoints/`; what it holds already is continued by `run`."""
+    def __init__(self, model: Transformer, batches: BatchSource, config: TrainConfig, folder: Path):
+        """`folder` gets `metrics.jsonl` and `checkpoints/`; what it holds already is continued by
+        `run`."""
         self.model = model.train()
         self.batches = batches
         self.config = config
@@ -94,7 +93,8 @@ class Trainer:
         return True
 
     def step(self) -> tuple[float, float]:
-        """One optimizer step. Returns the mean loss in nats per token, and the gradients' norm before clipping."""
+        """One optimizer step. Returns the mean loss in nats per token, and the gradients' norm
+        before clipping."""
         batches = self._next_batches()
         tokens = sum_over_processes(self._count_targets(batches)).item()
         loss = torch.zeros((), device=self.device)
@@ -171,9 +171,9 @@ class Trainer:
         if self.state.skipped_in_row >= self.config.max_skipped:
             good = newest_checkpoint(self.folder / "checkpoints", listener.say)
             raise TrainingError(
-                f"loss or gradients were not finite for {self.state.skipped_in_row} steps in a row, up to "
-                f"step {self.state.step}; the last good checkpoint is {good or 'none: this was the first'}. "
-                "A lower train.optimizer.learning_rate or a longer train.warmup_steps usually helps."
+                f"loss or gradients were not finite {self.state.skipped_in_row} steps in a row, "
+                f"up to step {self.state.step}; the last good checkpoint is {good or 'none yet'}. "
+                "A lower train.optimizer.learning_rate or more train.warmup_steps usually help."
             )
 
     def _publish(self, record: Record, log: MetricsLog | None, listener: Listener) -> None:

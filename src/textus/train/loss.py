@@ -1,8 +1,9 @@
 """Linear layer and cross-entropy in one, without ever holding tokens x vocabulary.
 
-The logits of 2,048 tokens over 50,000 ids take 400 MB, and plain autograd walks through them half a dozen times.
-Here a few hundred tokens' logits exist at a time; the loss and both gradients are taken from them at once, in the
-forward pass, and the backward pass only scales what is there (the idea of Liger Kernel, Hsu et al. 2024).
+The logits of 2,048 tokens over 50,000 ids take 400 MB, and plain autograd walks through them half a
+dozen times. Here a few hundred tokens' logits exist at a time; the loss and both gradients are
+taken from them at once, in the forward pass, and the backward pass only scales what is there (the
+idea of Liger Kernel, Hsu et al. 2024).
 """
 
 from typing import Any
@@ -19,8 +20,8 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Sum over tokens of -log p(target), in nats, times `scale`, for logits = hidden @ weight.T.
 
-    hidden is (..., model_dim), weight (vocab_size, model_dim), targets (...) of ids, or IGNORE for tokens that do
-    not count. With scale = 1 / tokens this is the mean. Returns a float32 scalar.
+    hidden is (..., model_dim), weight (vocab_size, model_dim), targets (...) of ids, or IGNORE for
+    tokens that do not count. With scale = 1 / tokens this is the mean. Returns a float32 scalar.
     """
     flat = hidden.reshape(-1, hidden.size(-1))
     return _LinearCrossEntropy.apply(flat, weight, targets.reshape(-1), scale, chunk)

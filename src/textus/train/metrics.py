@@ -1,4 +1,5 @@
-"""The record of a run: one line of JSON for each step and each evaluation; TensorBoard events on request."""
+"""The record of a run: one line of JSON for each step and each evaluation; TensorBoard events on
+request."""
 
 import json
 import os
@@ -15,7 +16,8 @@ class MetricsLog:
     """Appends records to `metrics.jsonl`, and to TensorBoard if asked."""
 
     def __init__(self, folder: Path, *, keep_bytes: int = 0, tensorboard: bool = False):
-        """Cuts an earlier log back to `keep_bytes`: what a killed process wrote after its last checkpoint."""
+        """Cuts an earlier log back to `keep_bytes`: what a killed process wrote after its last
+        checkpoint."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / "metrics.jsonl").open("ab")
         self._file.truncate(keep_bytes)

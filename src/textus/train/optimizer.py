@@ -10,8 +10,8 @@ from torch.optim import AdamW, Optimizer
 
 from textus.train.config import AdamWConfig, MuonConfig, OptimizerConfig
 
-# Odd polynomials that carry singular values to 1 the fastest, each the best after the ones before it
-# (Amsel et al. 2025, "The Polar Express", table of 5 steps).
+# Odd polynomials that carry singular values to 1 the fastest, each the best after the ones before
+# it (Amsel et al. 2025, "The Polar Express", table of 5 steps).
 _POLAR_EXPRESS = (
     (8.28721201814563, -23.595886519098837, 17.300387312530933),
     (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
@@ -22,10 +22,10 @@ _POLAR_EXPRESS = (
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrix to each of a batch (n, rows, columns), by Newton-Schulz iteration.
+    """The nearest (semi-)orthogonal matrix to each of (n, rows, columns), by Newton-Schulz steps.
 
-    After 5 steps singular values lie between 0.87 and 1.13 where they were above a five-hundredth of the Frobenius
-    norm; smaller ones end lower. Only matrix products are used.
+    After 5 steps singular values lie between 0.87 and 1.13 where they were above a five-hundredth
+    of the Frobenius norm; smaller ones end lower. Only matrix products are used.
     """
     tall = matrices.size(-2) > matrices.size(-1)
     x = matrices.mT if tall else matrices
@@ -38,7 +38,7 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Momentum whose update is made orthogonal, so that every direction of a matrix moves alike (Jordan et al. 2024).
+    """Momentum whose update is made orthogonal: all directions move alike (Jordan et al. 2024).
 
     Takes matrices only. Those of one shape are worked on together. The update is scaled by
     sqrt(max(1, rows / columns)), which makes the learning rate one of spectral norm for any shape.

@@ -4,7 +4,7 @@ from textus.train.config import TrainConfig
 
 
 def learning_rate_factor(step: int, config: TrainConfig) -> float:
-    """Warm-up, stable, decay (Hu et al. 2024): rises linearly from 0 to 1, stays, falls linearly to 0.
+    """Warm-up, stable, decay (Hu et al. 2024): up from 0 to 1, level, down to 0, all linear.
 
     `step` counts from 0; the first step has already left 0, and the last has not reached it.
     """
