@@ -90,8 +90,65 @@ class Trainee:
 
 
 def textus_worker(size: Size) -> Trainee:
-    """Textus: its GPT-2 preset, its chunked loss, its AdamW."""
-    raise NotImplementedError("the Textus side of this benchmark is not written yet")
+    """Textus: its GPT-2 preset in its own trainer, with its loss, clipping and fused AdamW."""
+    import tempfile
+    from pathlib import Path
+
+    import torch
+
+    from textus.data.batch import Batch
+    from textus.model.config import ModelConfig
+    from textus.model.presets import gpt2
+    from textus.model.transformer import Transformer
+    from textus.train.config import AdamWConfig, TrainConfig
+    from textus.train.loop import Trainer
+
+    sizes = {
+        "vocab_size": VOCAB_SIZE,
+        "max_seq_len": SEQ_LEN,
+        "num_layers": size.num_layers,
+        "model_dim": size.model_dim,
+        "num_heads": size.num_heads,
+        "head_dim": size.model_dim // size.num_heads,
+    }
+    parts = {name: value for name, (value, _) in gpt2(size.model_dim, size.num_heads).items()}
+    model = Transformer(ModelConfig(architecture="gpt2", **sizes, **parts))
+    optimizer = AdamWConfig(
+        learning_rate=LEARNING_RATE, beta1=BETAS[0], beta2=BETAS[1], weight_decay=WEIGHT_DECAY
+    )
+    config = TrainConfig(
+        steps=10**6,
+        rows_per_step=BATCH,
+        micro_rows=BATCH,
+        optimizer=optimizer,
+        warmup_steps=0,
+        decay_share=0.0,
+        clip=CLIP_NORM,
+    )
+
+    class Fed:
+        """Gives the trainer the batch at hand."""
+
+        batch: Batch
+
+        def __next__(self) -> list[Batch]:
+            return [self.batch]
+
+        def state(self) -> dict[str, object]:
+            return {}
+
+        def restore(self, state: dict[str, object]) -> None: ...
+
+    fed = Fed()
+    trainer = Trainer(model, fed, config, Path(tempfile.gettempdir()))
+
+    def step(inputs: "Tensor", targets: "Tensor") -> "Tensor":
+        fed.batch = Batch(tokens=inputs, targets=targets)
+        loss, _ = trainer.step()
+        return torch.tensor(loss)
+
+    num_params = sum(p.numel() for p in model.parameters())
+    return Trainee(step=step, num_params=num_params, note="GPT-2 preset; chunked loss")
 
 
 def nanogpt_worker(size: Size) -> Trainee:

@@ -58,7 +58,7 @@ def test_code_that_is_not_there_is_named(name: str):
 @pytest.mark.usefixtures("code_allowed")
 @pytest.mark.parametrize("name", [":", ":X", "json:", ".relative:X"])
 def test_half_a_name_is_explained(name: str):
-    with pytest.raises(RecipeError, match="should be written package.module:Name"):
+    with pytest.raises(RecipeError, match=r"should be written package\.module:Name"):
         lookup(name, {}, what="step")
 
 

@@ -74,9 +74,13 @@ def test_digest_follows_the_content_alone(tmp_path: Path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_nothing_is_left_of_a_failed_folder(tmp_path: Path, error: type[BaseException]):
-    with pytest.raises(error), new_folder(tmp_path / "x", Manifest(kind="t")) as work:
-        (work / "a").write_text("half")
-        raise error
+    def fail() -> None:
+        with new_folder(tmp_path / "x", Manifest(kind="t")) as work:
+            (work / "a").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert _names(tmp_path) == []
 
 
@@ -99,12 +103,14 @@ def test_replace_swaps_the_whole_folder(tmp_path: Path):
 
 def test_the_old_folder_stays_when_its_replacement_fails(tmp_path: Path):
     _make(tmp_path / "x", "old")
-    with (
-        pytest.raises(ValueError, match="half-way"),
-        new_folder(tmp_path / "x", Manifest(kind="t"), replace=True) as work,
-    ):
-        (work / "a.txt").write_text("new")
-        raise ValueError("half-way")
+
+    def fail() -> None:
+        with new_folder(tmp_path / "x", Manifest(kind="t"), replace=True) as work:
+            (work / "a.txt").write_text("new")
+            raise ValueError("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        fail()
     verify(tmp_path / "x")
     assert (tmp_path / "x" / "a.txt").read_text() == "old"
     assert _names(tmp_path) == ["x"]
@@ -172,7 +178,7 @@ def test_every_flipped_bit_of_a_manifest_is_an_error_of_ours_or_harmless(tmp_pat
     _make(tmp_path / "x")
     file = tmp_path / "x" / MANIFEST
     whole = file.read_bytes()
-    for position in range(0, len(whole) * 8, 7):
+    for position in range(0, len(whole) * 8, 29):
         damaged = bytearray(whole)
         damaged[position // 8] ^= 1 << position % 8
         file.write_bytes(damaged)
@@ -311,7 +317,8 @@ _KILL = """
             left = chance
             attempt()
             os._exit(0)
-        print(chance, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        _, status = os.waitpid(child, 0)
+        print(chance, os.waitstatus_to_exitcode(status), flush=True)
         if sys.stdin.readline() != "next\\n":
             break
         chance += 1
@@ -321,7 +328,7 @@ _KILL = """
 def _kill_at_every_call(
     target: Path, work: str, prepare: Callable[[], object], check: Callable[[], object]
 ) -> int:
-    """Lets processes work on `target`, killed at their first call, second, ...; returns how many."""
+    """Lets processes work on `target`, killed at the first call, the second, ...; how many were."""
     command = [sys.executable, "-c", textwrap.dedent(_KILL), target, work]
     prepare()
     with subprocess.Popen(

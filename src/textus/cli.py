@@ -4,10 +4,13 @@ Nothing slow is imported before a command is known: `--help` answers without tor
 """
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textus.errors import RecipeError, TextusError
 from textus.plugins import allow_code, did_you_mean
@@ -23,6 +26,7 @@ STAGES = {
     "pretrain": "train the model on the next token",
     "sample": "let the finished model write its samples",
 }
+TAKE_SETTINGS = ("run", *STAGES, "recipe", "plan")
 TOP_SETTINGS = ("seed", "depth", "device")
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
@@ -30,23 +34,23 @@ EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: 0 when it worked, 1 after an error, 2 for a wrong call, 130 after
     Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):  # a model's words may not exist in the terminal's code
+        cast(TextIOWrapper, stream).reconfigure(errors="replace")
     words, settings = _split_settings(list(sys.argv[1:] if arguments is None else arguments))
-    parser = make_parser()
-    known, unknown = parser.parse_known_args(words)
+    known, unknown = make_parser().parse_known_args(words)
     if unknown:
-        near = did_you_mean(unknown[0], [f"--{name}" for name in TOP_SETTINGS])
-        parser.error(f"unknown argument {unknown[0]}{near if unknown[0].startswith('--') else ''}")
-    if settings and not hasattr(known, "recipe"):
-        parser.error(f"textus {known.name} takes no settings such as {settings[0]}")
+        _refuse_argument(known.parser, unknown[0])
     known.settings = settings
     try:
         allow_code(getattr(known, "allow_code", False))
-        sys.exit(known.command(known))
-    except TextusError as error:
-        print(f"textus: {error}", file=sys.stderr)
-        sys.exit(EXIT_ERROR)
+        code = known.command(known)
+        sys.stdout.flush()
+        sys.exit(code)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)
+    except (TextusError, OSError) as error:
+        print(f"textus: {error}", file=sys.stderr)
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
         print("\ntextus: interrupted; what was finished and saved is kept", file=sys.stderr)
@@ -55,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _split_settings(words: list[str]) -> tuple[list[str], list[str]]:
     """Ordinary arguments, and settings of the recipe: `--part.name value`, `--depth 6`."""
+    if not words or words[0] not in TAKE_SETTINGS:
+        return words, []
     ordinary, settings = [], []
     while words:
         word = words.pop(0)
@@ -68,9 +74,25 @@ def _split_settings(words: list[str]) -> tuple[list[str], list[str]]:
     return ordinary, settings
 
 
+def _refuse_argument(parser: argparse.ArgumentParser, argument: str) -> None:
+    """Exits with the nearest option of the command; a setting is found among its settings."""
+    options = re.findall(r"--[a-z-]+", parser.format_usage())
+    near = did_you_mean(argument.partition("=")[0], options) if argument.startswith("--") else ""
+    parser.error(f"unknown argument {argument}{near}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest choice where it does not know one."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            near = did_you_mean(str(value), map(str, action.choices))
+            raise argparse.ArgumentError(action, f"{value!r} is unknown{near}")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Every command with its options."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="textus", description="Builds a GPT from the ground up: from token to text."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -100,7 +122,7 @@ def _add(commands: Any, name: str, text: str, command: Callable[..., Any] | None
     parser = commands.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
     )
-    parser.set_defaults(command=command, name=name)
+    parser.set_defaults(command=command, parser=parser)
     return parser
 
 
@@ -209,8 +231,14 @@ def _add_data(commands: Any) -> None:
     show = _add_on_run(
         actions, "show", "a batch, with its document boundaries and targets", show_data
     )
-    show.add_argument("--step", type=int, default=1, help="the batch of this step (1)")
-    show.add_argument("--rows", type=int, default=2, help="rows to show (2)")
+    show.add_argument("--step", type=_count, default=1, help="the batch of this step (1)")
+    show.add_argument("--rows", type=_count, default=2, help="rows to show (2)")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number of 1 or more")
+    return int(text)
 
 
 class _ListSettings(argparse.Action):
@@ -293,11 +321,13 @@ def evaluate(args: argparse.Namespace) -> int:
     from textus.terminal import Terminal
 
     terminal = Terminal()
-    if args.files:
-        result = evaluate_files(args.run, args.files, terminal.say, terminal.progress)
-    else:
-        result = evaluate_held_out(args.run, terminal.say, terminal.progress)
-    terminal.close()
+    try:
+        if args.files:
+            result = evaluate_files(args.run, args.files, terminal.say, terminal.progress)
+        else:
+            result = evaluate_held_out(args.run, terminal.say, terminal.progress)
+    finally:
+        terminal.close()
     print("\n".join(score_table(result)))
     return 0
 

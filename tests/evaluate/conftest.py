@@ -1,33 +1,26 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
 from textus.model.config import ModelConfig
+from textus.model.presets import PRESETS
 from textus.model.transformer import Transformer
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.vocabulary import Vocabulary
 
 LETTERS = b"abcdefgh"
-MODERN = {"num_kv_heads": 1}
-GPT2 = {
-    "architecture": "gpt2",
-    "position": "learned",
-    "norm": "layer",
-    "feed_forward": "gelu",
-    "qk_norm": False,
-    "bias": True,
-    "tied_embeddings": True,
-    "num_kv_heads": 2,
-}
+torch.set_num_threads(1)  # small tensors: handing work to a second thread costs more than it saves
 
 
-def random_model(**settings) -> Transformer:
-    """A tiny model in which every parameter, zeros and ones at birth included, is random."""
-    sizes = {"num_layers": 2, "model_dim": 16, "num_heads": 2, "head_dim": 8, "hidden_dim": 24}
-    model = Transformer(
-        ModelConfig(**{**sizes, "vocab_size": 340, "max_seq_len": 64, **MODERN, **settings})
-    )
+def random_model(architecture: str = "qwen3", **settings: Any) -> Transformer:
+    """A tiny model in which every parameter, norms and biases and the head too, is random."""
+    preset = PRESETS[architecture](16, 2)
+    values: dict[str, Any] = {name: value for name, (value, _) in preset.items()}
+    values |= {"vocab_size": 340, "max_seq_len": 64, "num_layers": 2, "model_dim": 16}
+    values |= {"num_heads": 2, "head_dim": 8, "hidden_dim": 24}
+    model = Transformer(ModelConfig(architecture=architecture, **(values | settings)))
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -40,9 +33,9 @@ def make_model() -> Callable[..., Transformer]:
     return random_model
 
 
-@pytest.fixture(params=[MODERN, GPT2], ids=["qwen3", "gpt2"])
+@pytest.fixture(params=["qwen3", "gpt2"])
 def model(request: pytest.FixtureRequest) -> Transformer:
-    return random_model(**request.param)
+    return random_model(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -33,11 +33,13 @@ def assert_same(one, other, tolerance=1e-6):
         assert score.nats == pytest.approx(twin.nats, rel=tolerance)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
-    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=6),
-    seq_len=st.integers(1, 12),
-    stride=st.integers(1, 12),
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    seq_len=st.integers(1, 6),
+    stride=st.integers(1, 6),
     rows=st.integers(1, 5),
 )
 def test_windows_equal_one_forward_for_each_token(model, lengths, seq_len, stride, rows):
@@ -108,21 +110,15 @@ def test_documents_do_not_see_one_another(model):
     assert together == pytest.approx(sum(apart), rel=1e-6)
 
 
-def test_each_token_has_half_a_window_before_it(model):
-    """Half a window is enough for a token to see: a change further back leaves later tokens alone."""
-    [(source, ids)] = documents(300)
-    changed = ids.copy()
-    changed[1] = (ids[1] + 1) % 256
-    nats = [
-        evaluate_documents(model, [(source, x)], BYTE_LENGTHS, seq_len=32).total.nats
-        for x in (ids, changed)
-    ]
-    assert nats[0] != nats[1]
-    tails = [
-        evaluate_documents(model, [(source, x[33:])], BYTE_LENGTHS, seq_len=32).total.nats
-        for x in (ids, changed)
-    ]
-    assert tails[0] == tails[1]
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 47, 48, 49, 300])
+def test_each_token_has_half_a_window_before_it(length):
+    ids = np.arange(length + 1)
+    windows = list(bits_per_byte._windows([("a", ids)], seq_len=32, stride=16))
+    counted = np.concatenate([window.ids[1 + window.first :] for window in windows])
+    assert counted.tolist() == list(range(1, length + 1))
+    for window in windows:
+        assert len(window.ids) <= 33
+        assert window.ids[0] == 0 or window.first >= 16
 
 
 def test_no_more_than_a_chunk_of_logits_exists_at_a_time(make_model, monkeypatch):

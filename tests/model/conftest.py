@@ -13,7 +13,7 @@ torch.set_num_threads(1)  # small tensors: handing work to a second thread costs
 
 def small_config(architecture: str, **settings: Any) -> ModelConfig:
     """A preset at a size where no two widths are equal by chance."""
-    sizes = {"vocab_size": 97, "max_seq_len": 32, "num_layers": 2, "model_dim": 40}
+    sizes: dict[str, Any] = {"vocab_size": 97, "max_seq_len": 32, "num_layers": 2, "model_dim": 40}
     sizes |= {"num_heads": 4, "head_dim": 12}
     sizes |= {name: value for name, value in settings.items() if name in sizes}
     preset = PRESETS[architecture](sizes["model_dim"], sizes["num_heads"])
@@ -47,3 +47,9 @@ def random_model_fixture() -> Callable[..., Transformer]:
 def config(request: pytest.FixtureRequest) -> ModelConfig:
     """Each preset, small."""
     return small_config(request.param)
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Each test begins with the same random numbers, whichever ran before it."""
+    torch.manual_seed(0)

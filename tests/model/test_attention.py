@@ -7,16 +7,21 @@ from torch import Tensor
 from textus.model.attention import Attention, Documents, attend, attend_documents, attend_plainly
 from textus.model.config import ModelConfig
 
+Inputs = tuple[Tensor, Tensor, Tensor]
 
-def _inputs(rows: int, seq: int, kv_heads: int, group: int, dim: int = 6) -> list[Tensor]:
+
+def _inputs(rows: int, seq: int, kv_heads: int, group: int, dim: int = 6) -> Inputs:
     """Queries, keys and values that ask for gradients."""
     generator = torch.Generator().manual_seed(rows * seq)
     heads = (kv_heads * group, kv_heads, kv_heads)
-    shapes = [(rows, seq, count, dim) for count in heads]
-    return [torch.randn(s, generator=generator, requires_grad=True) for s in shapes]
+    q, k, v = (
+        torch.randn(rows, seq, count, dim, generator=generator, requires_grad=True)
+        for count in heads
+    )
+    return q, k, v
 
 
-def _with_gradients(result: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+def _with_gradients(result: Tensor, inputs: Inputs) -> list[Tensor]:
     weights = torch.linspace(-1, 1, result.numel()).view(result.shape)
     return [result, *torch.autograd.grad(result, inputs, weights)]
 
@@ -67,6 +72,14 @@ def test_attend_takes_any_mask():
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
 
 
+@given(st.integers(1, 9), st.integers(0, 5))
+@settings(max_examples=30, deadline=None)
+def test_without_a_mask_queries_are_the_last_tokens(earlier: int, new: int):
+    q, k, v = _inputs(2, earlier + new + 1, 2, 2)
+    expected = attend(q, k, v)[:, earlier:]
+    torch.testing.assert_close(attend(q[:, earlier:], k, v), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_one_new_token_sees_all_before_it():
     q, k, v = _inputs(2, 5, 2, 2)
     whole = attend(q, k, v)
@@ -83,16 +96,6 @@ def test_dense_mask_of_documents_is_drawn_by_hand():
     rows = [line.split() for line in drawn.split("\n") if line.strip()]
     expected = torch.tensor([[[c == "x" for c in line[row]] for line in rows] for row in (0, 1)])
     assert Documents((2, 2, 1, 3)).dense(2, 4).equal(expected[:, None])
-
-
-def test_documents_need_no_square_of_the_row():
-    """A row of many short documents: the work is theirs, so no tensor reaches the row's square."""
-    rows, seq = 1, 4096
-    q, k, v = (x.detach() for x in _inputs(rows, seq, 1, 1, dim=2))
-    documents = Documents((16,) * (seq // 16))
-    mixed = attend_documents(q, k, v, documents)
-    first = attend(q[:, :16], k[:, :16], v[:, :16])
-    torch.testing.assert_close(mixed[:, :16], first)
 
 
 class _Cache:

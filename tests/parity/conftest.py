@@ -10,7 +10,7 @@ Logits = Callable[[Tensor], Tensor]
 
 
 def _randomise(model: nn.Module) -> None:
-    """Gives every parameter a random value: what is 0 or 1 could be left out and nobody would see."""
+    """Gives every parameter a random value: a 0 or 1 could be left out and nobody would see."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -30,7 +30,7 @@ def _every_token_matters(logits: Logits, tokens: Tensor) -> None:
 
 
 def _every_parameter_matters(model: nn.Module, tokens: Tensor, *, but: str = " ") -> None:
-    """Asserts that another value of any parameter changes the logits; `but` ends the names left out."""
+    """Asserts that each parameter moves the logits, but not those whose name ends with `but`."""
     before = model(tokens).detach()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -54,3 +54,9 @@ def every_token_matters() -> Callable[[Logits, Tensor], None]:
 @pytest.fixture
 def every_parameter_matters() -> Callable[..., None]:
     return _every_parameter_matters
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Each test begins with the same random numbers, whichever ran before it."""
+    torch.manual_seed(0)

@@ -67,7 +67,7 @@ def _their_model(config: ModelConfig) -> torch.nn.Module:
 
 
 def _our_weights(theirs: dict[str, Tensor], names: list[str]) -> dict[str, Tensor]:
-    """Their weights under our names: Conv1D holds matrices transposed, and query, key and value as one."""
+    """Their weights, our names: Conv1D holds matrices transposed, and query, key, value as one."""
     weights = {}
     for name in names:
         path, kind = name.rsplit(".", 1)

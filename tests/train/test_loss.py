@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from textus.train.loss import IGNORE, linear_cross_entropy, linear_cross_entropy_plainly
+from textus.train.loss import IGNORED, linear_cross_entropy, linear_cross_entropy_plainly
 
 
 def _inputs(
@@ -21,7 +21,7 @@ def _inputs(
     return (
         hidden,
         weight,
-        targets.masked_fill(torch.rand(shape, generator=generator) < ignored, IGNORE),
+        targets.masked_fill(torch.rand(shape, generator=generator) < ignored, IGNORED),
     )
 
 
@@ -60,7 +60,7 @@ def test_value_and_gradients_equal_the_plain_twin(
 def test_gradients_are_the_slopes_of_the_loss():
     """Exact to float64, against differences of a loss written out here."""
     hidden, weight, targets = _inputs((5,), 3, 7, 0.3, torch.float64)
-    kept = targets != IGNORE
+    kept = targets != IGNORED
 
     def loss(h: Tensor, w: Tensor) -> float:
         logits = h[kept] @ w.T

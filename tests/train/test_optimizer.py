@@ -55,7 +55,7 @@ def test_orthogonalised_matrices_are_near_the_polar_factor(rows: int, columns: i
 
 
 def test_singular_directions_are_kept():
-    """The result has the singular vectors of its input, in their order, whatever the values were."""
+    """The result has the singular vectors of its input, in their order, whatever the values."""
     u, v = (_polar(torch.randn(12, 12)) for _ in range(2))
     values = torch.linspace(1, 0.05, 12)
     result = orthogonalise((u * values @ v)[None])[0]
@@ -67,7 +67,8 @@ def test_singular_directions_are_kept():
 def test_a_batch_is_worked_on_one_by_one():
     matrices = torch.randn(5, 7, 11)
     alone = torch.cat([orthogonalise(m[None]) for m in matrices])
-    torch.testing.assert_close(orthogonalise(matrices), alone, rtol=1e-5, atol=1e-5)
+    # The first steps enlarge small singular values a thousandfold, and their rounding with them.
+    torch.testing.assert_close(orthogonalise(matrices), alone, rtol=0, atol=1e-3)
 
 
 def test_a_zero_matrix_stays_zero():

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_factor_rises_stays_and_falls(steps: int, warmup: int, decay: float):
 def test_changes_are_even(steps: int, warmup: int):
     """No step changes the rate by more than its part of the way up or down."""
     factors = _factors(steps=steps, warmup_steps=warmup, decay_share=0.5)
-    for before, after in zip(factors, factors[1:], strict=False):
+    for before, after in pairwise(factors):
         assert after - before <= 1 / (warmup + 1) + 1e-9
         assert before - after <= 2 / steps + 1e-9
 

@@ -131,7 +131,7 @@ def evaluate_documents(
     seq_len = model.config.max_seq_len if seq_len is None else seq_len
     stride = max(1, seq_len // 2) if stride is None else stride
     _check(model, byte_lengths, seq_len, stride)
-    lengths = torch.from_numpy(np.asarray(byte_lengths, dtype=np.int64))
+    lengths = torch.from_numpy(np.array(byte_lengths, dtype=np.int64))
     scores: dict[str, Score] = {}
     windows = _windows(_counted(documents, scores), seq_len, stride)
     while group := list(islice(windows, rows * SORTED_BATCHES)):
@@ -156,13 +156,11 @@ def evaluate_plainly(
     """The slow, obvious twin of `evaluate_documents`: a forward pass for each single token."""
     scores: dict[str, Score] = {}
     for source, ids in documents:
-        tokens = torch.tensor(np.asarray(ids, dtype=np.int64))
+        tokens = torch.tensor(np.array(ids, dtype=np.int64))
         score = Score(nats=0.0, tokens=0, bytes=0, documents=1)
         for t in range(1, len(tokens)):
-            start = 0
-            while (
-                t - start > seq_len
-            ):  # the first window that holds it; the last ends with the document
+            start = 0  # of the first window that holds t; the last one ends with the document
+            while t - start > seq_len:
                 start = min(start + stride, len(tokens) - 1 - seq_len)
             with torch.inference_mode():
                 log_p = model(tokens[None, start:t])[0, -1].double().log_softmax(-1)
@@ -175,11 +173,10 @@ def evaluate_plainly(
 
 @torch.inference_mode()
 def token_nats(model: Transformer, tokens: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
-    """-log p of the targets, (batch, seq) float32; 0 where `counted`, bool (batch, seq), is not
-    set.
+    """-log p of the targets that are counted, and 0 for the others: (batch, seq) float32.
 
-    tokens and targets are (batch, seq) of ids. At no time do the logits of more than a few hundred
-    tokens exist.
+    tokens and targets are (batch, seq) of ids, counted is bool (batch, seq). At no time do the
+    logits of more than a few hundred tokens exist.
     """
     hidden = model.hidden_states(tokens)[counted]
     nats = [
@@ -222,7 +219,7 @@ def _counted(
         scores[source] = scores.get(source, NOTHING) + Score(
             nats=0.0, tokens=0, bytes=0, documents=1
         )
-        yield source, np.asarray(ids, dtype=np.int64)
+        yield source, np.array(ids, dtype=np.int64)
 
 
 def _windows(

@@ -27,7 +27,7 @@ def held_out_evaluator(
     At most about `max_rows` rows of `seq_len` tokens, spread over all sources, are read once and
     kept; `rows` of them are evaluated at a time. byte_lengths is as for `evaluate_documents`.
     """
-    lengths = torch.from_numpy(np.asarray(byte_lengths, dtype=np.int64))
+    lengths = torch.from_numpy(np.array(byte_lengths, dtype=np.int64))
     batches = list(held_out_batches(tokens, seq_len=seq_len, rows=rows, max_rows=max_rows))
 
     def evaluate(model: Transformer) -> dict[str, float]:

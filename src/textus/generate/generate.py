@@ -184,9 +184,9 @@ def _prompt_ids(
     for number, ids in enumerate(all_ids, 1):
         if len(ids) > context and not truncate:
             raise DataError(
-                f"prompt {number} has {len(ids):,} tokens, with the end-of-text token before it, "
-                f"but the model's context is {context:,}; shorten it, or set truncate_prompt to read "
-                "only its end"
+                f"prompt {number} has {len(ids):,} tokens, end-of-text before it included, "
+                f"but the model's context is {context:,}; shorten it, or set truncate_prompt to "
+                "read only its end"
             )
     return [ids[-context:] for ids in all_ids]
 
@@ -194,8 +194,8 @@ def _prompt_ids(
 def draws_for(prompt_ids: Sequence[list[int]], seed: int | None) -> list[random.Random]:
     """A source of numbers for each prompt, made of the seed, the prompt and its earlier copies.
 
-    Were it made of the seed alone, all prompts would draw the same numbers, and at a high temperature
-    nearly the same tokens.
+    Were it made of the seed alone, all prompts would draw the same numbers, and at a high
+    temperature nearly the same tokens.
     """
     if seed is None:
         return [random.Random() for _ in prompt_ids]

@@ -28,7 +28,7 @@ _STAND_INS = {
     "alarm": "#0a0b07",
 }
 _WIDTHS = {"faint": 0.8, "first": 2.0, "second": 2.0, "plain": 1.6}
-_SIZES = {"large": (500, 270, 11), "small": (330, 165, 11)}  # width, height, letters: pixels
+_SIZES = {"large": (430, 240, 11), "small": (330, 165, 11)}  # width, height, letters: pixels
 _DOTS = 40  # above so many points a line is drawn without them
 
 
@@ -106,7 +106,7 @@ def _style(axes: "Axes", last_step: float) -> None:
 def _short(value: float) -> str:
     if abs(value) >= 1e6:
         return f"{value / 1e6:g}M"
-    return f"{value / 1e3:g}k" if abs(value) >= 1e4 else f"{value:.6g}"
+    return f"{value / 1e3:g}k" if abs(value) >= 1e3 else f"{value:.6g}"
 
 
 def _plot(axes: "Axes", line: Line) -> None:
@@ -120,6 +120,7 @@ def _plot(axes: "Axes", line: Line) -> None:
         markersize=4.5,
         solid_joinstyle="round",
         solid_capstyle="round",
+        clip_on=not dotted,
     )
 
 

@@ -58,7 +58,6 @@ class StageTime:
     name: str
     title: str
     seconds: float | None
-    created: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +143,8 @@ SAMPLES, SAMPLE_CHARACTERS = 24, 6_000
 SOURCES, PROBLEMS, FILES = 100, 50, 400
 """What a page shows at most of each; it says how much more there is."""
 
+_CONTROLS = {code: "\ufffd" for code in [*range(0x20), 0x7F] if chr(code) not in "\n\t"}
+
 
 def render_report(report: RunReport) -> str:
     """The report as one HTML page that refers to nothing outside itself.
@@ -176,7 +177,10 @@ def render_report(report: RunReport) -> str:
 
 
 def _shortened(sample: Sample) -> Sample:
-    """The sample without what a page has no room for."""
+    """The sample without what a page has no room for, or cannot show."""
+    sample = replace(
+        sample, prompt=sample.prompt.translate(_CONTROLS), text=sample.text.translate(_CONTROLS)
+    )
     if len(sample.prompt) + len(sample.text) <= SAMPLE_CHARACTERS:
         return sample
     prompt = sample.prompt[: SAMPLE_CHARACTERS // 2]

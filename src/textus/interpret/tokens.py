@@ -27,6 +27,11 @@ class Piece:
     id: int
     parts: tuple[Part, ...]
 
+    @property
+    def breakable(self) -> bool:
+        """Whether a line may end before it: the mark that stands for its space allows no break."""
+        return self.parts[0].text.startswith(_MARKS[" "])
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerView:
@@ -68,7 +73,7 @@ def passage(text: str) -> str:
     for end in ("\n", " "):
         place = start.rfind(end, PASSAGE_CHARACTERS // 2)
         if place >= 0:
-            return start[:place]
+            return start[:place].rstrip()
     return start[:PASSAGE_CHARACTERS]
 
 

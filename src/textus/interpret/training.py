@@ -26,6 +26,8 @@ class TrainingCharts:
     window: int
     """Steps averaged in a strong line."""
     first_loss: float
+    alarms: bool
+    """Whether there are skipped steps, marked at the foot of the loss chart."""
     cropped: bool
     """Whether the first losses lie above the chart."""
 
@@ -44,7 +46,7 @@ def draw_training(
         return None
     last = max(float(steps or 0), float(records[-1]["step"]))
     half_window = round(len(loss) * WINDOW_SHARE / 2)
-    top = _crop(loss)
+    top, skipped = _crop(loss), skipped_steps(records)
     return TrainingCharts(
         loss=draw(
             "loss",
@@ -53,7 +55,7 @@ def draw_training(
             size="large",
             last_step=last,
             top=top,
-            alarms=skipped_steps(records)[:ALARMS],
+            alarms=skipped[:ALARMS],
         ),
         held_out=_draw_held_out(records, last, compressor),
         learning_rate=_draw_small(records, "learning_rate", last),
@@ -61,6 +63,7 @@ def draw_training(
         tokens_per_second=_draw_small(records, "tokens_per_second", last, half_window=half_window),
         window=2 * half_window + 1,
         first_loss=float(loss.values[0]),
+        alarms=bool(skipped),
         cropped=bool(loss.values[0] > top),
     )
 

@@ -79,13 +79,15 @@ class Attention(nn.Module):
 def attend(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, mask: Mask = None) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017, eq. 1), causal unless masked otherwise.
 
-    Returns (B, T, H, D) in q's dtype. Without a mask T must equal S, or be 1 (one new token sees
-    all).
+    Returns (B, T, H, D) in q's dtype. Without a mask the queries are the last T of S tokens.
     """
     if isinstance(mask, Documents):
         return attend_documents(q_BTHD, k_BSKD, v_BSKD, mask)
     q, k, v = q_BTHD.transpose(1, 2), k_BSKD.transpose(1, 2), v_BSKD.transpose(1, 2)
-    causal = mask is None and q.size(2) > 1
+    causal = mask is None and q.size(2) == k.size(2)
+    if mask is None and not causal and q.size(2) > 1:
+        # torch aligns a causal mask with the first key; ours are the last tokens of a longer text.
+        mask = q.new_ones(q.size(2), k.size(2), dtype=torch.bool).tril(k.size(2) - q.size(2))
     grouped = q.size(1) != k.size(1)
     mixed = F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped

@@ -29,7 +29,7 @@ def load_model(folder: Path, *, device: torch.device | str = "cpu") -> Transform
     Raises StoreError where there is none, DamagedError where its parts do not fit together.
     """
     config = read_config(folder)
-    with torch.device("meta"), _no_draws():
+    with torch.device("meta"):  # where initialising draws nothing
         model = Transformer(config)
     model.to_empty(device=device)
     if config.position == "rotary":  # a buffer that is computed and never stored
@@ -99,13 +99,3 @@ def load_tensors(file: Path) -> dict[str, Tensor]:
         raise StoreError(f"{file} is missing") from error
     except (SafetensorError, OSError) as error:
         raise DamagedError(f"{file} cannot be read: {error}") from error
-
-
-class _no_draws:
-    """Building on the meta device must not advance the random generator."""
-
-    def __enter__(self) -> None:
-        self.state = torch.get_rng_state()
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_rng_state(self.state)

@@ -61,7 +61,8 @@ class Context:
     run: Path
     display: Display
     redo: str | None = None
-    """The stage to make again, or STALE for all that are stale; None leaves finished work alone."""
+    """The stage to make again, with what depends on it, or STALE for all that are stale; None
+    leaves finished work alone."""
     identity: Identity | None = None
     """Of the stage that is at work."""
 
@@ -86,6 +87,8 @@ class Stage:
     """What it does, for a person."""
     outside: Callable[[Context], dict[str, str]] = lambda context: {}
     """Digests of what it reads from outside the run folder."""
+    begun: Callable[[Path], Identity | None] = lambda run: None
+    """What unfinished work in a run folder, to be resumed, was begun with."""
     collective: bool = False
     """All processes work on it together; otherwise the first does, and the others wait."""
 
@@ -116,16 +119,30 @@ def run_stages(
     it is clear that the run folder is of this recipe. Without `context.redo` a finished stage is
     never overwritten: StaleError says how it differs.
     """
-    names = [stage.name for stage in stages]
-    for name in (only, context.redo):
-        if name not in (None, STALE, *names):
-            raise RecipeError(f"unknown stage {name!r}{did_you_mean(str(name), names)}")
-    if context.redo is None:
-        _refuse_other_settings(stages, context)
-    before_work()
     by_name = {stage.name: stage for stage in stages}
+    for name in (only, context.redo):
+        if name not in (None, STALE, *by_name):
+            raise RecipeError(f"unknown stage {name!r}{did_you_mean(str(name), by_name)}")
+    if only and context.redo not in (None, STALE, only):
+        raise RecipeError(f"textus {only} makes {only} alone: --redo {context.redo} is not its own")
+    replaceable = _replaceable(stages, context.redo)
+    for stage in stages:
+        if stage.name not in replaceable:
+            _refuse_other_settings(stage, context)
+    before_work()
     for stage in stages if only is None else [by_name[only]]:
-        _bring_up_to_date(stage, by_name, context)
+        if context.display.stopping():
+            raise Stopped(f"stopped before {stage.name}")
+        _bring_up_to_date(stage, by_name, context, may_replace=stage.name in replaceable)
+
+
+def _replaceable(stages: Sequence[Stage], redo: str | None) -> set[str]:
+    """The stages whose finished output may be made anew: the one asked for and what follows."""
+    found = {stage.name for stage in stages if redo in (STALE, stage.name)}
+    for stage in stages:  # in order, so that what a stage reads has been seen before it
+        if found.intersection(stage.inputs):
+            found.add(stage.name)
+    return found
 
 
 def identify(stage: Stage, by_name: Mapping[str, Stage], context: Context) -> Identity:
@@ -147,12 +164,13 @@ def status(stages: Sequence[Stage], run: Path) -> Iterator[Status]:
     """Where each stage of a run folder stands, without reading the data."""
     for stage in stages:
         manifest = read_manifest(run / stage.output)
-        begun = stage.name == "pretrain" and (run / "training").is_dir()
-        state = "finished" if manifest else "unfinished" if begun else "missing"
+        state = "finished" if manifest else "unfinished" if stage.begun(run) else "missing"
         yield Status(stage=stage, state=state, manifest=manifest)
 
 
-def _bring_up_to_date(stage: Stage, by_name: Mapping[str, Stage], context: Context) -> None:
+def _bring_up_to_date(
+    stage: Stage, by_name: Mapping[str, Stage], context: Context, *, may_replace: bool
+) -> None:
     output = context.run / stage.output
     identity = identify(stage, by_name, context)
     manifest = read_manifest(output)
@@ -160,10 +178,11 @@ def _bring_up_to_date(stage: Stage, by_name: Mapping[str, Stage], context: Conte
     if manifest and manifest.fingerprint == identity.fingerprint and not forced:
         context.display.stage(stage.name, "is up to date: nothing that it depends on has changed")
         return
-    if manifest and context.redo is None:
+    if manifest and not may_replace:
         raise stale(output, "finished", manifest, identity)
     context.display.stage(stage.name, stage.title + (", again as asked" if manifest else ""))
     context = dataclasses.replace(context, identity=identity)
+    barrier()  # nobody begins before all have seen what there is
     if rank() == 0:
         _make(stage, context, identity, output)
     elif stage.collective:
@@ -182,15 +201,17 @@ def _make(stage: Stage, context: Context, identity: Identity, output: Path) -> N
         manifest.counts.update(stage.work(context, work))
 
 
-def _refuse_other_settings(stages: Sequence[Stage], context: Context) -> None:
-    """StaleError before any work if a finished stage was made with settings other than the
+def _refuse_other_settings(stage: Stage, context: Context) -> None:
+    """StaleError before any work if a stage was finished, or begun, with settings other than the
     recipe's."""
-    for stage in stages:
-        output = context.run / stage.output
-        manifest = read_manifest(output)
-        settings = stage.settings(context.recipe) | {"version": stage.version}
-        if manifest and manifest.settings != settings:
-            raise stale(output, "finished", manifest, Identity(settings=settings))
+    settings = stage.settings(context.recipe) | {"version": stage.version}
+    output = context.run / stage.output
+    manifest = read_manifest(output)
+    if manifest and manifest.settings != settings:
+        raise stale(output, "finished", manifest, Identity(settings=settings))
+    begun = stage.begun(context.run)
+    if begun and manifest is None and begun.settings != settings:
+        raise stale(output, "begun", begun, Identity(settings=settings))
 
 
 def stale(path: Path, how: str, then: Manifest | Identity, now: Identity) -> StaleError:

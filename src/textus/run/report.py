@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from textus.corpus.documents import read_documents
 from textus.corpus.report import CorpusReport
 from textus.errors import StoreError, TextusError
-from textus.evaluate.bits_per_byte import Evaluation, Score
 from textus.interpret.report import (
     RunReport,
     Sample,
@@ -25,13 +24,12 @@ from textus.interpret.report import (
 )
 from textus.interpret.tokens import TokenizerView, view_tokenizer
 from textus.model.config import ModelConfig
-from textus.model.files import CONFIG as MODEL_CONFIG
 from textus.model.files import WEIGHTS, read_config
 from textus.model.size import count_parameters, flops_per_token
 from textus.recipe import Tree, build, flatten
 from textus.run.names import RECIPE, REPORT, TRAINING
 from textus.run.stages import STAGES
-from textus.store import Manifest, read_manifest, write_file
+from textus.store import MANIFEST, Manifest, read_manifest, write_file
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.train.metrics import Record, read_metrics
 
@@ -77,7 +75,8 @@ class _Gatherer:
         )
 
     def report(self) -> RunReport:
-        evaluation = self._of("evaluate", "the evaluation", self._read_evaluation)
+        nothing: tuple[None, dict[str, float]] = (None, {})
+        total, scores = self._of("evaluate", "the evaluation", self._read_evaluation) or nothing
         config = self._try("the model's settings", self._model_config)
         newest = max(self.manifests.values(), key=lambda m: m.created, default=None)
         trained = self.manifests.get("pretrain")
@@ -88,7 +87,7 @@ class _Gatherer:
             versions=newest.versions if newest else {},
             device=trained.counts.get("device", "") if trained else "",
             machine=trained.counts.get("machine", "") if trained else "",
-            bits_per_byte=evaluation.total.bits_per_byte if evaluation else None,
+            bits_per_byte=total,
             compressor=self._of("corpus", "the held-out text", self._compress),
             parameters=count_parameters(config).total if config else None,
             model=_describe_model(config) if config else "",
@@ -96,8 +95,7 @@ class _Gatherer:
             samples_settings=_describe_sampling(self.recipe.get("samples", {}).get("settings", {})),
             metrics=self.records,
             steps=self._planned_steps(),
-            sources=self._of("corpus", "the corpus report", lambda: self._sources(evaluation))
-            or (),
+            sources=self._of("corpus", "the corpus report", lambda: self._sources(scores)) or (),
             tokenizer=self._of("tokenizer", "the tokenizer", self._view_tokenizer),
             splits=self._of("tokenize", "the token shards", self._splits) or (),
             speed=self._try("the training times", lambda: self._speed(config)),
@@ -134,14 +132,11 @@ class _Gatherer:
     def _planned_steps(self) -> int | None:
         return self.recipe.get("train", {}).get("steps")
 
-    def _read_evaluation(self) -> Evaluation:
-        names = ("nats", "tokens", "bytes", "documents")
-        return Evaluation(
-            sources={
-                source: Score(**{name: score[name] for name in names})
-                for source, score in self._json("evaluation/evaluation.json")["sources"].items()
-            }
-        )
+    def _read_evaluation(self) -> tuple[float, dict[str, float]]:
+        """Bits per byte of all held-out text, and of each source's."""
+        evaluation = self._json("evaluation/evaluation.json")
+        sources = {name: score["bits_per_byte"] for name, score in evaluation["sources"].items()}
+        return evaluation["total"]["bits_per_byte"], sources
 
     def _read_samples(self) -> tuple[Sample, ...]:
         return tuple(
@@ -157,7 +152,7 @@ class _Gatherer:
 
     def _model_config(self) -> ModelConfig | None:
         """Of the finished model, or else of the one that the recipe describes."""
-        if (self.run / "model" / MODEL_CONFIG).is_file():
+        if "pretrain" in self.manifests:
             return read_config(self.run / "model")
         if "num_layers" not in self.recipe.get("model", {}):
             return None
@@ -177,18 +172,17 @@ class _Gatherer:
         tokenizer = Tokenizer.load(self.run / "tokenizer")
         return view_tokenizer(tokenizer, next(self._held_out(), ""))
 
-    def _sources(self, evaluation: Evaluation | None) -> tuple[Source, ...]:
+    def _sources(self, scores: dict[str, float]) -> tuple[Source, ...]:
         report = CorpusReport.from_json(self._json("corpus/report.json"))
         trained = self.manifests.get("pretrain")
         drawn = {d["source"]: d for d in trained.counts.get("drawn", ())} if trained else {}
-        scores = evaluation.sources if evaluation else {}
         return tuple(
             Source(
                 corpus=source,
                 asked=drawn.get(source.name, {}).get("asked"),
                 drawn=drawn.get(source.name, {}).get("share"),
                 epochs=drawn.get(source.name, {}).get("epochs"),
-                bits_per_byte=scores[source.name].bits_per_byte if source.name in scores else None,
+                bits_per_byte=scores.get(source.name),
             )
             for source in report.sources
         )
@@ -241,7 +235,7 @@ class _Gatherer:
         last = self._last_step()
         if last and last.get("skipped"):
             yield (
-                f"{last['skipped']:,} of {last['step']:,} steps were skipped, because their loss or "
+                f"{last['skipped']:,} of {last['step']:,} steps were skipped, as their loss or "
                 "gradients were not finite; a lower train.optimizer.learning_rate or a longer "
                 "warm-up usually helps."
             )
@@ -249,11 +243,12 @@ class _Gatherer:
             yield "The model learned one batch by heart (train.overfit_batch): it is for testing."
         unread = sum(source.corpus.problem_count for source in report.sources)
         if unread:
-            yield f"{unread:,} files, lines or rows could not be read; a list is below the sources."
+            what = "file, line or row" if unread == 1 else "files, lines or rows"
+            yield f"{unread:,} {what} could not be read; a list is below the sources."
         yield from self._few_tokens(report)
 
     def _unfinished(self) -> Iterator[str]:
-        missing = [stage.name for stage in STAGES if stage.name not in self.manifests]
+        missing = [s.name for s in STAGES if not (self.run / s.output / MANIFEST).is_file()]
         last, steps = self._last_step(), self._planned_steps()
         if "pretrain" in missing and last:
             missing.remove("pretrain")
@@ -288,15 +283,21 @@ class _Gatherer:
 
 def read_settings(text: str) -> Iterator[Setting]:
     """Every value of a resolved recipe, and the comment behind it: where it comes from."""
-    table, seen = "", {}
+    table = ""
+    seen: dict[str, int] = {}
     for line in text.splitlines():
         if line.startswith("["):
-            table, seen = _table_path(line, seen), seen
+            table = _table_path(line, seen)
         elif line.strip():
             assignment, origin = _split_comment(line)
             for path, value in flatten(tomllib.loads(assignment)).items():
                 full = f"{table}.{path}".lstrip(".")
-                yield Setting(path=full, value=_plain(value), origin=origin or "default")
+                yield Setting(path=full, value=_plain(value), origin=origin or _unsaid(full))
+
+
+def _unsaid(path: str) -> str:
+    """The origin of a value without a comment; to those in lists of tables none is ever written."""
+    return "" if "[" in path else "default"
 
 
 def _table_path(header: str, seen: dict[str, int]) -> str:

@@ -19,11 +19,13 @@ def write_continuations(
     loaded = load_run(run, device=choose_device(device)[0], say=_note)
     started = time.perf_counter()
     if len(prompts) == 1:
-        _put(prompts[0])
-        completions = generate(
-            loaded.model, loaded.tokenizer, prompts, config, on_text=lambda _, piece: _put(piece)
-        )
-        _put("\n")
+        prompt = iter(prompts)  # written with the first piece: by then it is known to fit
+
+        def put(_: int, piece: str) -> None:
+            _put(next(prompt, "") + piece)
+
+        completions = generate(loaded.model, loaded.tokenizer, prompts, config, on_text=put)
+        put(0, "\n")
     else:
         completions = generate(loaded.model, loaded.tokenizer, prompts, config)
         for prompt, completion in zip(prompts, completions, strict=True):

@@ -99,7 +99,7 @@ class Trainer:
         tokens = sum_over_processes(self._count_targets(batches)).item()
         loss = torch.zeros((), device=self.device)
         for batch in batches:
-            part = self._loss(batch, scale=1 / tokens)
+            part = self._loss(batch, scale=1 / max(tokens, 1))
             part.backward()
             loss += part.detach()
         sum_gradients(self.parameters)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE = -100
+from textus.data.batch import IGNORED
 
 
 def linear_cross_entropy(
@@ -20,7 +20,7 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Sum over tokens of -log p(target), in nats, times `scale`, for logits = hidden @ weight.T.
 
-    hidden is (..., model_dim), weight (vocab_size, model_dim), targets (...) of ids, or IGNORE for
+    hidden is (..., model_dim), weight (vocab_size, model_dim), targets (...) of ids, or IGNORED for
     tokens that do not count. With scale = 1 / tokens this is the mean. Returns a float32 scalar.
     """
     flat = hidden.reshape(-1, hidden.size(-1))
@@ -32,7 +32,7 @@ def linear_cross_entropy_plainly(
 ) -> Tensor:
     """The slow, obvious twin of `linear_cross_entropy`: all logits at once."""
     logits = (hidden @ weight.T).flatten(0, -2).float()
-    return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORE, reduction="sum") * scale
+    return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction="sum") * scale
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -44,18 +44,22 @@ class _LinearCrossEntropy(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden) if need_hidden else None
         grad_weight = torch.zeros_like(weight) if need_weight else None
         loss = hidden.new_zeros((), dtype=torch.float32)
-        for rows in torch.arange(hidden.size(0), device=hidden.device).split(chunk):
-            part = slice(int(rows[0]), int(rows[-1]) + 1)
-            logits = hidden[part] @ weight.T
-            loss += _nats(logits, targets[part])
-            if need_hidden or need_weight:
-                _gradient_in_place(logits, targets[part], scale)
+        for start in range(0, hidden.size(0), chunk):
+            rows = slice(start, start + chunk)
+            h, factor = hidden[rows], scale * (targets[rows] != IGNORED)[:, None].to(hidden.dtype)
+            target = targets[rows].clamp(min=0)
+            exps, sums, nats = _softmax_parts(h @ weight.T, target)
+            loss += (nats.float() * factor).sum()
+            # The gradient of a row's logits is factor * (exps / sums - one_hot(target)). The row's
+            # own numbers move through the products, so that no pass over all logits is spent on them.
             if grad_hidden is not None:
-                torch.mm(logits, weight, out=grad_hidden[part])
+                torch.mm(exps, weight, out=grad_hidden[rows])
+                grad_hidden[rows].mul_(factor / sums).sub_(factor * weight[target])
             if grad_weight is not None:
-                grad_weight.addmm_(logits.T, hidden[part])
+                grad_weight.addmm_(exps.T, h * (factor / sums))
+                grad_weight.index_add_(0, target, h * factor, alpha=-1)
         ctx.save_for_backward(grad_hidden, grad_weight)
-        return loss * scale
+        return loss
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
@@ -68,16 +72,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
         )
 
 
-def _nats(logits: Tensor, targets: Tensor) -> Tensor:
-    """Turns logits into log-probabilities in place; returns the sum of the targets', negated."""
-    logits -= logits.logsumexp(-1, keepdim=True)
-    return F.nll_loss(logits, targets, ignore_index=IGNORE, reduction="sum").float()
+def _softmax_parts(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """exp(logits - their maximum) in the logits' place, its sum, and -log p(target).
 
-
-def _gradient_in_place(log_probabilities: Tensor, targets: Tensor, scale: float) -> None:
-    """(softmax - one-hot) * scale, and 0 for ignored tokens."""
-    counted = targets != IGNORE
-    gradient = log_probabilities.exp_()
-    index = targets.where(counted, 0)[:, None]
-    gradient.scatter_add_(1, index, -torch.ones_like(index, dtype=gradient.dtype))
-    gradient *= (counted * scale).to(gradient.dtype)[:, None]
+    logits is (rows, vocab_size), target (rows,); sum and -log p are (rows, 1).
+    """
+    top = logits.amax(-1, keepdim=True)
+    wanted = logits.gather(-1, target[:, None]) - top
+    exps = logits.sub_(top).exp_()
+    sums = exps.sum(-1, keepdim=True)
+    return exps, sums, sums.log() - wanted

@@ -107,7 +107,7 @@ def make_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer
     return made
 
 
-def _muon(matrices: list[Tensor], config: MuonConfig) -> Muon:
+def _muon(matrices: Iterable[Tensor], config: MuonConfig) -> Muon:
     return Muon(
         matrices,
         lr=config.learning_rate,
