@@ -136,9 +136,7 @@ def _recipe_options(parser: Any) -> None:
     parser.add_argument(
         "recipe", type=Path, metavar="RECIPE", help="a recipe (.toml) or a run folder"
     )
-    parser.add_argument(
-        "--allow-code", action="store_true", help="import code that the recipe names"
-    )
+    _allow_code(parser)
     parser.add_argument(
         "--settings",
         action=_ListSettings,
@@ -149,6 +147,12 @@ def _recipe_options(parser: Any) -> None:
         "Any setting of the recipe can be given as --part.name value; --settings lists them."
     )
     parser.register("action", "help", _HelpWithSettings)
+
+
+def _allow_code(parser: Any) -> None:
+    parser.add_argument(
+        "--allow-code", action="store_true", help="import code that the recipe names"
+    )
 
 
 def _run_options(parser: Any) -> None:
@@ -181,6 +185,7 @@ def _add_evaluate(commands: Any) -> None:
         commands, "evaluate", "bits per byte of held-out text, or of files of your own", evaluate
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="text, .jsonl or .parquet files")
+    _allow_code(parser)
 
 
 def _add_generate(commands: Any) -> None:
@@ -231,6 +236,7 @@ def _add_data(commands: Any) -> None:
     show = _add_on_run(
         actions, "show", "a batch, with its document boundaries and targets", show_data
     )
+    _allow_code(show)
     show.add_argument("--step", type=_count, default=1, help="the batch of this step (1)")
     show.add_argument("--rows", type=_count, default=2, help="rows to show (2)")
 
@@ -292,9 +298,9 @@ def run_stages(args: argparse.Namespace) -> int:
     resolved = _resolve(args, args.recipe, extra)
     run = args.run or (args.recipe if args.recipe.is_dir() else default_run(args.recipe))
 
+    from textus.parallel.collectives import is_first
     from textus.run.api import run_recipe
     from textus.run.graph import Stopped
-    from textus.run.report import write_run_report
     from textus.terminal import Terminal
 
     terminal = Terminal()
@@ -308,9 +314,6 @@ def run_stages(args: argparse.Namespace) -> int:
         return terminal.exit_code()
     finally:
         terminal.close()
-    if args.stage is None:
-        terminal.say(f"report: {write_run_report(run)}")
-        terminal.say(f"write with it: textus generate {run} --prompt '...'")
     return 0
 
 

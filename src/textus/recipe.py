@@ -17,6 +17,7 @@ import inspect
 import itertools
 import json
 import math
+import re
 import tomllib
 import types
 import typing
@@ -286,17 +287,19 @@ def to_toml(tree: Mapping[str, Any], notes: Mapping[str, str] | None = None) -> 
 
 
 def _toml_lines(tree: Mapping[str, Any], path: str, notes: Mapping[str, str]) -> Iterator[str]:
+    """`path` numbers the tables of a list, as `notes` do; the headers of TOML do not."""
     for key, value in tree.items():
         if not _is_table(value):
             note = notes.get(f"{path}.{key}".lstrip("."))
             yield f"{key} = {_toml_value(value)}" + (f"  # {note}" if note else "")
     for key, value in tree.items():
         where = f"{path}.{key}".lstrip(".")
+        header = re.sub(r"\[\d+\]", "", where)
         if isinstance(value, Mapping):
-            yield from ("", f"[{where}]", *_toml_lines(value, where, notes))
+            yield from ("", f"[{header}]", *_toml_lines(value, where, notes))
         elif _is_table(value):
-            for item in value:
-                yield from ("", f"[[{where}]]", *_toml_lines(item, where, notes))
+            for i, item in enumerate(value):
+                yield from ("", f"[[{header}]]", *_toml_lines(item, f"{where}[{i}]", notes))
 
 
 def _is_table(value: Any) -> bool:

@@ -171,6 +171,14 @@ def _swap(work: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def remove_folder(path: Path) -> None:
+    """Removes a folder, if there is one, so that it never looks whole with a part of it gone."""
+    if path.is_dir():
+        work = _temporary(path)
+        os.rename(path, work)
+        shutil.rmtree(work)
+
+
 def recover(parent: Path) -> None:
     """Removes what killed processes left in `parent`, and puts back what they had moved aside.
 

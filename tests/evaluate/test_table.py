@@ -7,7 +7,7 @@ from textus.evaluate.table import evaluation_json, score_table
 
 def _evaluation() -> Evaluation:
     return Evaluation(
-        {
+        sources={
             "plays": Score(nats=math.log(2) * 300, tokens=100, bytes=200, documents=3),
             "poems": Score(nats=math.log(2) * 100, tokens=50, bytes=200, documents=1),
         }
@@ -25,5 +25,5 @@ def test_table_has_a_total_only_where_there_are_several_sources():
     both = score_table(_evaluation())
     assert [line.split()[0] for line in both[1:]] == ["plays", "poems", "total"]
     assert "1.0000" in both[-1]
-    one = Evaluation({"plays": _evaluation().sources["plays"]})
+    one = Evaluation(sources={"plays": _evaluation().sources["plays"]})
     assert [line.split()[0] for line in score_table(one)[1:]] == ["plays"]

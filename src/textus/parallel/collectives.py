@@ -26,6 +26,11 @@ def processes(device: torch.device) -> Iterator[None]:
         dist.destroy_process_group()
 
 
+def is_first() -> bool:
+    """Whether this process speaks to the person; known before and after the group exists, too."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def rank() -> int:
     """This process's number, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0

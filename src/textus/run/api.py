@@ -9,11 +9,12 @@ from typing import Any
 from textus.generate.config import SampleConfig
 from textus.generate.generate import Completion, generate
 from textus.parallel.collectives import barrier, processes, rank
-from textus.recipe import Tree, to_toml, to_tree
+from textus.recipe import Tree, read_toml, to_toml, to_tree
 from textus.run.device import choose_device
 from textus.run.folder import Loaded, load_run
-from textus.run.graph import Context, Display, run_stages
-from textus.run.names import CHECKPOINTS, RECIPE
+from textus.run.graph import Context, Display, Stopped, run_stages
+from textus.run.names import CHECKPOINTS, RECIPE, TRAINING
+from textus.run.report import write_run_report
 from textus.run.settings import Resolved, overrides_from, resolve_recipe
 from textus.run.stages import STAGES
 from textus.store import locked, recover, write_file
@@ -72,7 +73,18 @@ def run_recipe(
     with processes(device), _first_holds(run):
         if rank() != 0:
             context = dataclasses.replace(context, display=Display(stopping=display.stopping))
-        run_stages(STAGES, context, only=only, before_work=lambda: _save_recipe(resolved, run))
+        try:
+            run_stages(STAGES, context, only=only, before_work=lambda: _save_recipe(resolved, run))
+        except Stopped:
+            _report(context)
+            raise
+        if only is None:
+            _report(context)
+
+
+def _report(context: Context) -> None:
+    if rank() == 0:
+        context.display.say(f"report: {write_run_report(context.run)}")
 
 
 @contextlib.contextmanager
@@ -81,13 +93,16 @@ def _first_holds(run: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if rank() == 0:
             stack.enter_context(locked(run))
-            recover(run)
-            recover(run / CHECKPOINTS)
+            for folder in (run, run / TRAINING, run / CHECKPOINTS):
+                recover(folder)
         barrier()
         yield
 
 
 def _save_recipe(resolved: Resolved, run: Path) -> None:
-    if rank() == 0:
-        tree: Tree = to_tree(resolved.recipe)
-        write_file(run / RECIPE, to_toml(tree, resolved.origins))
+    """Writes recipe.toml, unless it says the same already: its notes tell where values came
+    from."""
+    tree: Tree = to_tree(resolved.recipe)
+    file = run / RECIPE
+    if rank() == 0 and not (file.is_file() and read_toml(file) == tree):
+        write_file(file, to_toml(tree, resolved.origins))

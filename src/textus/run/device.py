@@ -1,5 +1,10 @@
-"""Which device to compute on, and why."""
+"""Which device to compute on, and why; what machine this is."""
 
+import platform
+import sys
+from pathlib import Path
+
+import psutil
 import torch
 
 from textus.errors import RecipeError
@@ -41,3 +46,23 @@ def _problem(name: str) -> str | None:
     except RuntimeError as error:
         return str(error).splitlines()[0]
     return None if result == 16**3 else "a trial product came out wrong"
+
+
+def machine() -> str:
+    """Processor and number of cores of this machine, for records."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].partition(":")[2].strip() if models else name
+    return f"{name}, {psutil.cpu_count(logical=True)} cores, {platform.system()}"
+
+
+def peak_memory() -> int | None:
+    """Most bytes that this process has held so far; None where the system does not tell."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

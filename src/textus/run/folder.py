@@ -26,13 +26,18 @@ class Loaded:
     source: Path
 
 
-def load_recipe(run: Path) -> Recipe:
-    """The resolved recipe that a run folder was made with."""
+def check_run(run: Path) -> None:
+    """StoreError unless `run` is a run folder."""
     if not (run / RECIPE).is_file():
         raise StoreError(
             f"{run} is not a run folder: there is no {RECIPE} in it. "
             f"Make one with: textus run recipes/quickstart.toml --run {run}"
         )
+
+
+def load_recipe(run: Path) -> Recipe:
+    """The resolved recipe that a run folder was made with."""
+    check_run(run)
     return build(Recipe, read_toml(run / RECIPE))
 
 

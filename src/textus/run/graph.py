@@ -65,6 +65,8 @@ class Context:
     leaves finished work alone."""
     identity: Identity | None = None
     """Of the stage that is at work."""
+    may_replace: bool = False
+    """Whether that stage may remove what was made, or begun, with other settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,9 @@ def run_stages(
     for stage in stages if only is None else [by_name[only]]:
         if context.display.stopping():
             raise Stopped(f"stopped before {stage.name}")
-        _bring_up_to_date(stage, by_name, context, may_replace=stage.name in replaceable)
+        _bring_up_to_date(
+            stage, by_name, dataclasses.replace(context, may_replace=stage.name in replaceable)
+        )
 
 
 def _replaceable(stages: Sequence[Stage], redo: str | None) -> set[str]:
@@ -168,9 +172,7 @@ def status(stages: Sequence[Stage], run: Path) -> Iterator[Status]:
         yield Status(stage=stage, state=state, manifest=manifest)
 
 
-def _bring_up_to_date(
-    stage: Stage, by_name: Mapping[str, Stage], context: Context, *, may_replace: bool
-) -> None:
+def _bring_up_to_date(stage: Stage, by_name: Mapping[str, Stage], context: Context) -> None:
     output = context.run / stage.output
     identity = identify(stage, by_name, context)
     manifest = read_manifest(output)
@@ -178,7 +180,7 @@ def _bring_up_to_date(
     if manifest and manifest.fingerprint == identity.fingerprint and not forced:
         context.display.stage(stage.name, "is up to date: nothing that it depends on has changed")
         return
-    if manifest and not may_replace:
+    if manifest and not context.may_replace:
         raise stale(output, "finished", manifest, identity)
     context.display.stage(stage.name, stage.title + (", again as asked" if manifest else ""))
     context = dataclasses.replace(context, identity=identity)

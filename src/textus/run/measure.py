@@ -15,7 +15,7 @@ from textus.errors import DataError
 from textus.evaluate.bits_per_byte import Evaluation, evaluate_documents, evaluate_texts
 from textus.progress import Progress
 from textus.run.device import choose_device
-from textus.run.folder import load_recipe, load_run
+from textus.run.folder import check_run, load_recipe, load_run
 from textus.run.graph import status
 from textus.run.pretrain import make_loader
 from textus.run.stages import STAGES
@@ -76,7 +76,7 @@ def _terminal_width() -> int:
 
 def describe_status(run: Path) -> Iterator[str]:
     """A line for each stage of a run folder."""
-    load_recipe(run)
+    check_run(run)
     for entry in status(STAGES, run):
         manifest = entry.manifest
         detail = ""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,12 +18,12 @@ from textus.model.files import load_weights, read_config, save_model
 from textus.model.transformer import Transformer
 from textus.parallel.collectives import barrier, rank, world_size
 from textus.recipe import diff, to_tree
-from textus.run.device import choose_device
+from textus.run.device import choose_device, machine, peak_memory
 from textus.run.folder import find_weights
 from textus.run.graph import Context, Identity, Stopped, stale
 from textus.run.names import TRAINING
 from textus.run.settings import Recipe
-from textus.store import write_json
+from textus.store import MANIFEST, remove_folder, write_json
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.train.loop import Listener, Trainer
 
@@ -74,6 +73,8 @@ def pretrain(context: Context, out: Path) -> dict[str, Any]:
         "skipped": state.skipped,
         "seconds": round(state.seconds, 3),
         "device": why,
+        "machine": machine(),
+        "peak_memory": peak_memory(),
         "processes": world_size(),
         "drawn": drawn,
     }
@@ -123,24 +124,36 @@ def make_loader(recipe: Recipe, tokens: TokenSet) -> Loader:
     )
 
 
+def read_begun(run: Path) -> Identity | None:
+    """What the training in a run folder was begun with; None where none was."""
+    record = _read_record(run)
+    return Identity(settings=record["settings"], inputs=record["inputs"]) if record else None
+
+
 def _claim_training_folder(context: Context) -> Path:
-    """The folder that training goes on in. StaleError if what is in it was begun with other
-    settings."""
-    folder = context.run / TRAINING
-    identity = context.identity
+    """The folder that training goes on in. What was begun with other settings is removed first, and
+    with --redo what was begun without; StaleError where that was not asked for."""
+    folder, identity = context.run / TRAINING, context.identity
     assert identity is not None
-    record = folder / _BEGUN
-    if context.redo == "pretrain" and rank() == 0:
-        shutil.rmtree(folder, ignore_errors=True)
-    if record.exists():
-        begun = Identity(**json.loads(record.read_text("utf-8")))
-        if begun.fingerprint == identity.fingerprint:
-            return folder
-        if not context.redo:
-            raise stale(folder, "begun", begun, identity)
-        if rank() == 0:
-            shutil.rmtree(folder)
+    begun, record = read_begun(context.run), _read_record(context.run)
+    agrees = begun is not None and begun.fingerprint == identity.fingerprint
+    if begun and not agrees and not context.may_replace:
+        raise stale(folder, "begun", begun, identity)
+    replaces = _mark_of_model(context.run) if context.redo == "pretrain" else None
+    barrier()  # nobody removes what another has yet to read
+    if rank() == 0 and not (agrees and replaces in (None, record["replaces"])):
+        remove_folder(folder)
+        write_json(folder / _BEGUN, asdict(identity) | {"replaces": replaces})
     barrier()
-    if rank() == 0:
-        write_json(record, asdict(identity))
     return folder
+
+
+def _read_record(run: Path) -> dict[str, Any]:
+    record = run / TRAINING / _BEGUN
+    return json.loads(record.read_text("utf-8")) if record.is_file() else {}
+
+
+def _mark_of_model(run: Path) -> int:
+    """Tells a finished model from a later one, so that an interrupted --redo goes on; 0 if none."""
+    manifest = run / "model" / MANIFEST
+    return manifest.stat().st_mtime_ns if manifest.is_file() else 0

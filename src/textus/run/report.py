@@ -292,12 +292,7 @@ def read_settings(text: str) -> Iterator[Setting]:
             assignment, origin = _split_comment(line)
             for path, value in flatten(tomllib.loads(assignment)).items():
                 full = f"{table}.{path}".lstrip(".")
-                yield Setting(path=full, value=_plain(value), origin=origin or _unsaid(full))
-
-
-def _unsaid(path: str) -> str:
-    """The origin of a value without a comment; to those in lists of tables none is ever written."""
-    return "" if "[" in path else "default"
+                yield Setting(path=full, value=_plain(value), origin=origin or "default")
 
 
 def _table_path(header: str, seen: dict[str, int]) -> str:

@@ -19,7 +19,7 @@ from textus.recipe import Tree, to_tree
 from textus.run.device import choose_device
 from textus.run.folder import find_tokenizer, find_weights
 from textus.run.graph import Context, Stage
-from textus.run.pretrain import pretrain
+from textus.run.pretrain import pretrain, read_begun
 from textus.run.settings import Recipe
 from textus.store import read_manifest, write_json
 from textus.tokenizer.tokenizer import Tokenizer
@@ -189,6 +189,7 @@ STAGES = (
         inputs=("tokenizer", "tokenize"),
         outside=_start_outside,
         settings=_pretrain_settings,
+        begun=read_begun,
         collective=True,
         work=pretrain,
     ),

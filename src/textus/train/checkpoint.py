@@ -6,7 +6,6 @@ length of the metrics). It appears as a whole or not at all; no file in it is a 
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch.optim import Optimizer
 from textus.errors import DamagedError
 from textus.model.files import load_tensors, load_weights, save_model, save_tensors
 from textus.model.transformer import Transformer
-from textus.store import Manifest, new_folder, verify
+from textus.store import Manifest, new_folder, remove_folder, verify
 
 TENSORS = "training.safetensors"
 STATE = "state.json"
@@ -48,15 +47,18 @@ class TrainState:
 def save_checkpoint(
     folder: Path, model: Transformer, optimizers: Sequence[Optimizer], state: TrainState, keep: int
 ) -> Path:
-    """Writes `folder/step-N`, then removes all but the newest `keep` checkpoints."""
+    """Writes `folder/step-N`, then removes all but the newest `keep` checkpoints.
+
+    Later ones, which can only be damaged, do not count; training will write them anew.
+    """
     path = folder / f"step-{state.step:08d}"
     manifest = Manifest(kind="checkpoint", counts={"step": state.step, "tokens": state.tokens})
     with new_folder(path, manifest, replace=True) as work:
         save_model(model, work)
         save_tensors(_tensors(model, optimizers), work / TENSORS)
         (work / STATE).write_text(json.dumps(asdict(state)) + "\n", "utf-8")
-    for old in list(_checkpoints(folder))[keep:]:
-        shutil.rmtree(old)
+    for old in [found for found in _checkpoints(folder) if found.name <= path.name][keep:]:
+        remove_folder(old)
     return path
 
 

@@ -16,11 +16,11 @@ class MetricsLog:
     """Appends records to `metrics.jsonl`, and to TensorBoard if asked."""
 
     def __init__(self, folder: Path, *, keep_bytes: int = 0, tensorboard: bool = False):
-        """Cuts an earlier log back to `keep_bytes`: what a killed process wrote after its last
-        checkpoint."""
+        """Cuts an earlier log back to `keep_bytes`: what follows, a killed process wrote after its
+        last checkpoint."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / "metrics.jsonl").open("ab")
-        self._file.truncate(keep_bytes)
+        self._file.truncate(min(keep_bytes, self._file.tell()))  # it would fill up with zeros
         self._events = _event_writer(folder / "tensorboard") if tensorboard else None
 
     def write(self, record: Record) -> None:
