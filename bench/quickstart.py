@@ -2,9 +2,10 @@
 
     python bench/quickstart.py
 
-Clones the committed project into a temporary folder and runs its own two lines of the README there: `make` sets up a
-new environment, then the whole recipe runs. Times of the stages come from their manifests. Then, in that environment:
-`textus --help`, and the time from starting `textus pretrain` to the record of its first step.
+Clones the committed project into a temporary folder and runs its own two lines of the README there:
+`make` sets up a new environment, then the whole recipe runs. Times of the stages come from their
+manifests. Then, in that environment: `textus --help`, and the time from starting `textus pretrain`
+to the record of its first step.
 """
 
 import argparse
@@ -59,7 +60,8 @@ def measure(project: Path, settings: str) -> dict[str, Any]:
 
 
 def _first_step(project: Path) -> float:
-    """Seconds from starting `textus pretrain` to the record of its first step, documents being tokenized."""
+    """Seconds from starting `textus pretrain` to the record of its first step, documents being
+    tokenized."""
     run = project / "runs/first-step"
     shutil.rmtree(run, ignore_errors=True)
     ignored = shutil.ignore_patterns("model", "training", "evaluation", "samples", ".lock*")

@@ -306,11 +306,12 @@ def run_stages(args: argparse.Namespace) -> int:
     terminal = Terminal()
     terminal.watch_signals()
     try:
-        for path, reason in resolved.derived.items():
+        for path, reason in resolved.derived.items() if is_first() else ():
             terminal.derived(path, resolved.value(path), reason)
         run_recipe(resolved, run, terminal.display(), only=args.stage, redo=args.redo)
     except Stopped as stopped:
-        terminal.say(f"{stopped}; the same command goes on from there")
+        if is_first():
+            terminal.say(f"{stopped}; the same command goes on from there")
         return terminal.exit_code()
     finally:
         terminal.close()

@@ -53,7 +53,9 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        models = [
+            line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         name = models[0].partition(":")[2].strip() if models else name
     return f"{name}, {psutil.cpu_count(logical=True)} cores, {platform.system()}"
 

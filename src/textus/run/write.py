@@ -19,10 +19,10 @@ def write_continuations(
     loaded = load_run(run, device=choose_device(device)[0], say=_note)
     started = time.perf_counter()
     if len(prompts) == 1:
-        prompt = iter(prompts)  # written with the first piece: by then it is known to fit
+        heading = iter(prompts)  # written with the first piece: by then it is known to fit
 
         def put(_: int, piece: str) -> None:
-            _put(next(prompt, "") + piece)
+            _put(next(heading, "") + piece)
 
         completions = generate(loaded.model, loaded.tokenizer, prompts, config, on_text=put)
         put(0, "\n")

@@ -99,7 +99,7 @@ def _checkpoints(folder: Path) -> Iterator[Path]:
 
 
 def _tensors(model: Transformer, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     tensors = {
         f"optimizer.{index}.{names[parameter]}/{key}": value
         for index, optimizer in enumerate(optimizers)

@@ -44,6 +44,8 @@ class MuonConfig(OptimizerConfig):
 
     learning_rate: float = 0.02
     """Peak learning rate of the blocks' matrices, in units of their spectral norm."""
+    embedding_learning_rate: float = 0.1
+    """Peak learning rate of an embedding that is not tied to the head."""
     adam_learning_rate: float = 0.004
     """Peak learning rate of everything else."""
     momentum: float = 0.95
@@ -62,6 +64,7 @@ class MuonConfig(OptimizerConfig):
     def __post_init__(self) -> None:
         check_rates(self.learning_rate, self.weight_decay)
         check_rates(self.adam_learning_rate, 0.0)
+        check_rates(self.embedding_learning_rate, 0.0)
         for name in ("momentum", "beta1", "beta2"):
             check_decay(name, getattr(self, name))
         if not 1 <= self.newton_schulz_steps <= 5:

@@ -90,16 +90,13 @@ def make_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer
 
     Each group remembers its peak learning rate as `peak`, of which a schedule takes its share.
     """
-    named = list(model.named_parameters())
-    matrices = [p for name, p in named if p.dim() == 2 and name.startswith("blocks.")]
-    made: list[Optimizer]
+    named = dict(model.named_parameters())
     if isinstance(config, MuonConfig):
-        others = [p for _, p in named if not any(p is m for m in matrices)]
-        made = [_muon(matrices, config), _adam(config, {"params": others, "weight_decay": 0.0})]
+        made = _muon_and_adam(named, config)
     else:
         assert isinstance(config, AdamWConfig)
-        decayed = [p for _, p in named if p.dim() >= 2]
-        vectors = [p for _, p in named if p.dim() < 2]
+        decayed = [p for p in named.values() if p.dim() >= 2]
+        vectors = [p for p in named.values() if p.dim() < 2]
         made = [_adam(config, {"params": decayed}, {"params": vectors, "weight_decay": 0.0})]
     for optimizer in made:
         for group in optimizer.param_groups:
@@ -107,14 +104,26 @@ def make_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer
     return made
 
 
-def _muon(matrices: Iterable[Tensor], config: MuonConfig) -> Muon:
-    return Muon(
-        matrices,
+def _muon_and_adam(named: dict[str, nn.Parameter], config: MuonConfig) -> list[Optimizer]:
+    matrices = {n: p for n, p in named.items() if p.dim() == 2 and n.startswith("blocks.")}
+    tied = "head.weight" not in named
+    embedding = [] if tied else [named["embedding.weight"]]
+    others = [
+        p for n, p in named.items() if n not in matrices and not any(p is e for e in embedding)
+    ]
+    muon = Muon(
+        matrices.values(),
         lr=config.learning_rate,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
         steps=config.newton_schulz_steps,
     )
+    adam = _adam(
+        config,
+        {"params": others, "weight_decay": 0.0},
+        {"params": embedding, "weight_decay": 0.0, "lr": config.embedding_learning_rate},
+    )
+    return [muon, adam]
 
 
 def _adam(config: AdamWConfig | MuonConfig, *groups: dict[str, Any]) -> AdamW:
