@@ -170,7 +170,7 @@ def checksums() -> Callable[[Path], dict[str, str]]:
 MakeTrainer = Callable[..., Trainer]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_trainer() -> MakeTrainer:
     return new_trainer
 
