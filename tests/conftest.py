@@ -33,7 +33,7 @@ torch.set_num_threads(1)  # small tensors: handing work to a second thread costs
 Tree = dict[str, Any]
 Content = dict[str, Any]
 
-WORDS = "the cat sat on a mat and then it ran off to see what was there".split()
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "then", "it", "ran", "off", "to", "see", "who"]
 _TIMES = {"created", "seconds", "first_token_seconds", "tokens_per_second"}
 _VOLATILE = {*_TIMES, "mtime_ns", "metrics_bytes", "processes", "device", "machine", "peak_memory"}
 _OWN_FILES = {".lock", ".lock-holder.json", "report.html", "begun.json"}
@@ -103,7 +103,8 @@ def _go(
 ) -> list[str]:
     """Runs a recipe and returns what a person would have read, a line each."""
     lines: list[str] = []
-    shown = {"say": lines.append, "stage": lambda name, text: lines.append(f"{name} {text}")}
+    shown: Tree = {"say": lines.append}
+    shown["stage"] = lambda name, text: lines.append(f"{name} {text}")
     resolved = resolve_recipe(
         recipe if isinstance(recipe, Path) else copy.deepcopy(dict(recipe)),
         overrides_from(settings or {}),

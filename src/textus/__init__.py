@@ -2,10 +2,11 @@
 
     import textus
 
-    textus.train("recipes/quickstart.toml", run="runs/mine")
+    textus.build("recipes/quickstart.toml", run="runs/mine")
     print(textus.load("runs/mine").generate("ROMEO:"))
 
-The names below are loaded on first use, so that `import textus` costs nothing.
+The names below are loaded on first use, so that `import textus` costs nothing. None may be that of
+a folder: importing that would put it in the name's place.
 """
 
 import importlib
@@ -14,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from textus.errors import TextusError
     from textus.plugins import allow_code
-    from textus.run.api import Model, load, train
+    from textus.run.api import Model, build, load
 
-__all__ = ["Model", "TextusError", "allow_code", "load", "train"]
+__all__ = ["Model", "TextusError", "allow_code", "build", "load"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Model": "textus.run.api",
     "TextusError": "textus.errors",
     "allow_code": "textus.plugins",
+    "build": "textus.run.api",
     "load": "textus.run.api",
-    "train": "textus.run.api",
 }
 
 

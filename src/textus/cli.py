@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textus.errors import RecipeError, TextusError
 from textus.plugins import allow_code, did_you_mean
@@ -35,13 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: 0 when it worked, 1 after an error, 2 for a wrong call, 130 after
     Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):  # a model's words may not exist in the terminal's code
-        cast(TextIOWrapper, stream).reconfigure(errors="replace")
-    words, settings = _split_settings(list(sys.argv[1:] if arguments is None else arguments))
-    known, unknown = make_parser().parse_known_args(words)
-    if unknown:
-        _refuse_argument(known.parser, unknown[0])
-    known.settings = settings
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
+        known = _parse(list(sys.argv[1:] if arguments is None else arguments))
         allow_code(getattr(known, "allow_code", False))
         code = known.command(known)
         sys.stdout.flush()
@@ -55,6 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("\ntextus: interrupted; what was finished and saved is kept", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    """The command with its options, and the recipe's settings among them as `settings`."""
+    words, settings = _split_settings(words)
+    known, unknown = make_parser().parse_known_args(words)
+    if unknown:
+        _refuse_argument(known.parser, unknown[0])
+    known.settings = settings
+    return known
 
 
 def _split_settings(words: list[str]) -> tuple[list[str], list[str]]:
@@ -120,7 +127,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add(commands: Any, name: str, text: str, command: Callable[..., Any] | None = None) -> Any:
     parser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        allow_abbrev=False,
+        conflict_handler="resolve",  # some commands have a longer --help
     )
     parser.set_defaults(command=command, parser=parser)
     return parser
@@ -146,7 +157,9 @@ def _recipe_options(parser: Any) -> None:
     parser.epilog = (
         "Any setting of the recipe can be given as --part.name value; --settings lists them."
     )
-    parser.register("action", "help", _HelpWithSettings)
+    parser.add_argument(
+        "-h", "--help", action=_HelpWithSettings, help="show this message, and every setting"
+    )
 
 
 def _allow_code(parser: Any) -> None:
@@ -251,7 +264,7 @@ class _ListSettings(argparse.Action):
     def __call__(self, *_: Any, **__: Any) -> None:
         from textus.run.settings import Recipe
 
-        print("\n".join(map(_describe, describe(Recipe))))
+        print("\n".join(map(_describe, describe(Recipe))), flush=True)
         sys.exit(0)
 
 

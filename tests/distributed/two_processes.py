@@ -1,16 +1,16 @@
-"""Trains under torchrun and writes what came out: python -m torch.distributed.run ... FOLDER ROWS"""
+"""Trains under torchrun and writes into a folder what came out of it."""
 
 import json
+import runpy
 import sys
 from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import new_trainer
-
 from textus.parallel.collectives import processes, rank, world_size
 from textus.train.loop import Listener
+
+new_trainer = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))["new_trainer"]
 
 
 def train(folder: Path, rows: int, steps: int, stop: int | None) -> None:

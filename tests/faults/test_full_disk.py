@@ -1,4 +1,4 @@
-"""A disk that is full while a stage writes: said clearly, nothing lost, and the run goes on later."""
+"""A disk that is full while a stage writes: said clearly, nothing lost, and the run goes on."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Folder = Callable[[Path], dict[str, Any]]
 
 @contextlib.contextmanager
 def _room_for(size: int) -> Iterator[None]:
-    """No file can grow beyond `size` bytes: the same error as that of a full disk, to the caller."""
+    """No file can grow beyond `size` bytes: to the caller the error of a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -86,7 +86,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(
             if record["step"] == 3:
                 stack.enter_context(_room_for(size - 1))
 
-        with pytest.raises(StoreError, match="no room to write .*step-00000004"):
+        with pytest.raises(StoreError, match=r"no room to write .*step-00000004"):
             go(recipe, run, record=fill)
     assert [p.name for p in (run / "training" / "checkpoints").iterdir()] == ["step-00000002"]
     assert "resumed from step-00000002" in go(recipe, run)

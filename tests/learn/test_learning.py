@@ -11,8 +11,8 @@ import pytest
 from textus.run.api import load
 from textus.train.metrics import read_metrics
 
-NAMES = "anna bela cleo dora emil".split()
-THINGS = "apple bread chair drum egg".split()
+NAMES = ["anna", "bela", "cleo", "dora", "emil"]
+THINGS = ["apple", "bread", "chair", "drum", "egg"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,8 @@ def test_a_tiny_run_reaches_what_the_text_allows(
     recipe["train"] = {
         "steps": 120,
         "rows_per_step": 8,
-        "optimizer": {"kind": optimizer} | ({"learning_rate": 0.01} if optimizer == "adamw" else {}),
+        "optimizer": {"kind": optimizer}
+        | ({"learning_rate": 0.01} if optimizer == "adamw" else {}),
     }
     run = tmp_path / "run"
     go(recipe, run)
@@ -49,8 +50,9 @@ def test_a_tiny_run_reaches_what_the_text_allows(
     manifest = json.loads((run / "evaluation" / "manifest.json").read_text())
     assert manifest["counts"]["bits_per_byte"] < 0.08
     model = load(run)
+    before = "anna wants the apple and takes it home.\n"
     for name, thing in zip(NAMES, THINGS, strict=True):
-        text = model.generate(f"{name} wants the", temperature=0.0, max_new_tokens=12)
+        text = model.generate(f"{before}{name} wants the", temperature=0.0, max_new_tokens=12)
         assert text.startswith(f" {thing} and takes it home.")
 
 

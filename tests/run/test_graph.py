@@ -72,7 +72,7 @@ def test_a_changed_setting_is_refused_before_anything_is_touched(
     recipe: Tree, finished: Path, go: Go, checksums: Folder, path: str, value: Any, shown: str
 ):
     before = checksums(finished)
-    with pytest.raises(StaleError, match="Nothing was touched. Give --redo") as caught:
+    with pytest.raises(StaleError, match=r"Nothing was touched\. Give --redo") as caught:
         go(recipe, finished, {path: value})
     assert shown in str(caught.value)
     assert checksums(finished) == before
@@ -84,7 +84,7 @@ def test_a_changed_setting_is_refused_although_an_earlier_stage_is_missing(
     for file in (finished / "tokenizer").iterdir():
         file.unlink()
     before = checksums(finished)
-    with pytest.raises(StaleError, match="train.steps: 6 -> 7"):
+    with pytest.raises(StaleError, match=r"train\.steps: 6 -> 7"):
         go(recipe, finished, {"train.steps": 7})
     assert checksums(finished) == before
 
@@ -168,7 +168,7 @@ def test_redo_of_one_stage_leaves_the_others_alone(
     recipe: Tree, finished: Path, go: Go, checksums: Folder
 ):
     before = checksums(finished)
-    with pytest.raises(StaleError, match="train.clip: 1.0 -> 0.1"):
+    with pytest.raises(StaleError, match=r"train\.clip: 1\.0 -> 0\.1"):
         go(recipe, finished, {"train.clip": 0.1}, redo="sample")
     assert checksums(finished) == before
 
@@ -252,7 +252,7 @@ def test_stages_one_by_one_make_what_a_run_makes(
 
 
 def test_a_stage_that_lacks_its_input_says_what_to_run(recipe: Tree, tmp_path: Path, go: Go):
-    with pytest.raises(StaleError, match="tokenize reads the output of corpus.*`textus corpus`"):
+    with pytest.raises(StaleError, match=r"tokenize reads the output of corpus.*`textus corpus`"):
         go(recipe, tmp_path / "run", only="tokenize")
 
 

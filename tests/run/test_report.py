@@ -9,7 +9,7 @@ import pytest
 
 from textus.errors import StoreError
 from textus.interpret.report import render_report
-from textus.run.api import train
+from textus.run.api import build
 from textus.run.names import RECIPE, REPORT
 from textus.run.report import gather_report, read_settings, write_run_report
 from textus.run.stages import STAGES
@@ -37,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "weft" / "broken.jsonl").write_text("{no json\n")
     sources = [{"name": n, "uri": str(folder / n), "weight": 1.0} for n in ("warp", "weft")]
     recipe = RECIPE_TREE | {"corpus": RECIPE_TREE["corpus"] | {"source": sources}}
-    return train(recipe, folder / "run")
+    return build(recipe, folder / "run")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from textus.errors import DamagedError
 from textus.store import file_sha256, recover, verify
@@ -24,7 +25,9 @@ MakeTrainer = Callable[..., Trainer]
 Damage = Callable[[Path], object]
 
 
-def _trained(make_trainer: MakeTrainer, folder: Path, steps: int = 2, **settings: object) -> Trainer:
+def _trained(
+    make_trainer: MakeTrainer, folder: Path, steps: int = 2, **settings: object
+) -> Trainer:
     trainer = make_trainer(folder, **settings)
     for _ in range(steps):
         trainer.step()
@@ -49,7 +52,7 @@ def test_what_is_loaded_is_what_was_saved(
     assert state == TrainState(step=7, tokens=448, loader=saved.batches.state())
     for one, two in zip(saved.parameters, other.parameters, strict=True):
         assert torch.equal(one, two)
-    pairs = dict(zip(saved.parameters, other.parameters, strict=True))
+    pairs: dict[Tensor, Tensor] = dict(zip(saved.parameters, other.parameters, strict=True))
     for one, two in zip(saved.optimizers, other.optimizers, strict=True):
         assert len(one.state) == len(two.state) > 0
         for parameter, values in one.state.items():
@@ -126,8 +129,6 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
-
-
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 def test_the_newest_valid_checkpoint_is_used_and_the_damaged_one_named(
     tmp_path: Path, make_trainer: MakeTrainer, damage: Damage
@@ -184,7 +185,9 @@ def test_no_folder_holds_no_checkpoint(tmp_path: Path):
     assert newest_checkpoint(tmp_path / "absent", pytest.fail) is None
 
 
-def test_a_file_that_broke_after_it_was_verified_is_named(tmp_path: Path, make_trainer: MakeTrainer):
+def test_a_file_that_broke_after_it_was_verified_is_named(
+    tmp_path: Path, make_trainer: MakeTrainer
+):
     trainer = _trained(make_trainer, tmp_path)
     path = _save(trainer, tmp_path)
     _cut(path / TENSORS)

@@ -160,7 +160,7 @@ def _same(one: list[Tensor], other: list[Tensor]) -> bool:
 
 
 def _spoil_gradients(trainer: Trainer, steps: set[int], value: float) -> Any:
-    weight = trainer.model.blocks[1].attention.query.weight
+    weight = trainer.model.get_parameter("blocks.1.attention.query.weight")
     return weight.register_hook(
         lambda gradient: gradient.clone().fill_(value) if trainer.state.step + 1 in steps else None
     )

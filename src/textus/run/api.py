@@ -1,4 +1,4 @@
-"""Train and load from Python: what `textus run` and `textus generate` do."""
+"""Build and load from Python: what `textus run` and `textus generate` do."""
 
 import contextlib
 import dataclasses
@@ -20,7 +20,7 @@ from textus.run.stages import STAGES
 from textus.store import locked, recover, write_file
 
 
-def train(
+def build(
     recipe: str | Path | Mapping[str, Any],
     run: str | Path,
     settings: Mapping[str, Any] | None = None,

@@ -41,10 +41,11 @@ def evaluate_files(run: Path, files: Sequence[str], say: Say, progress: Progress
     of its own."""
     loaded = load_run(run, device=choose_device("auto")[0], say=say)
     texts = itertools.chain.from_iterable(_texts(file, say) for file in files)
-    evaluation = evaluate_texts(loaded.model, loaded.tokenizer, texts, progress=progress)
-    if not evaluation.sources:
+    first = next(texts, None)
+    if first is None:
         raise DataError(f"there is no text in {', '.join(files)}")
-    return evaluation
+    texts = itertools.chain([first], texts)
+    return evaluate_texts(loaded.model, loaded.tokenizer, texts, progress=progress)
 
 
 def _texts(uri: str, say: Say) -> Iterator[tuple[str, str]]:

@@ -82,7 +82,7 @@ def pretrain(context: Context, out: Path) -> dict[str, Any]:
 
 def _make_model(recipe: Recipe, tokenizer: Tokenizer, say: Callable[[str], None]) -> Transformer:
     torch.manual_seed(recipe.seed)
-    config = _fit_vocabulary(recipe.model, tokenizer)
+    config = _fit_vocabulary(recipe, tokenizer)
     model = Transformer(config)
     if recipe.train.start:
         weights = find_weights(Path(recipe.train.start), say)
@@ -97,10 +97,11 @@ def _make_model(recipe: Recipe, tokenizer: Tokenizer, say: Callable[[str], None]
     return model
 
 
-def _fit_vocabulary(config: ModelConfig, tokenizer: Tokenizer) -> ModelConfig:
+def _fit_vocabulary(recipe: Recipe, tokenizer: Tokenizer) -> ModelConfig:
     """The model gets exactly the tokenizer's ids: fewer than asked for if the text did not give as
-    many."""
-    if tokenizer.vocab_size > config.vocab_size:
+    many, and those of the weights where it starts from some."""
+    config = recipe.model
+    if tokenizer.vocab_size > config.vocab_size and not recipe.train.start:
         raise RecipeError(
             f"model.vocab_size={config.vocab_size} is less than the tokenizer's "
             f"{tokenizer.vocab_size} tokens; "

@@ -46,7 +46,7 @@ class MuonConfig(OptimizerConfig):
     """Peak learning rate of the blocks' matrices, in units of their spectral norm."""
     embedding_learning_rate: float = 0.2
     """Peak learning rate of an embedding that is not tied to the head."""
-    adam_learning_rate: float = 0.012
+    adam_learning_rate: float = 0.02
     """Peak learning rate of everything else."""
     momentum: float = 0.95
     """Decay of Muon's running mean of gradients."""

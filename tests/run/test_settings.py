@@ -1,0 +1,75 @@
+"""The dial, and where values come from."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from textus.errors import RecipeError
+from textus.model.size import count_parameters
+from textus.recipe import to_toml, to_tree
+from textus.run.settings import TOKENS_PER_PARAMETER, overrides_from, resolve_recipe
+
+RECIPES = sorted(Path(__file__).parents[2].joinpath("recipes").glob("*.toml"))
+PLAIN: dict[str, Any] = {"corpus": {"source": [{"name": "a", "uri": "b"}]}}
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_the_recipes_that_come_along_resolve(file: Path):
+    resolved = resolve_recipe(file, {})
+    again = resolve_recipe(to_tree(resolved.recipe), {})
+    assert again.recipe == resolved.recipe
+    assert again.derived == {}
+
+
+@pytest.mark.parametrize("architecture", ["qwen3", "gpt2"])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 12])
+def test_depth_gives_a_whole_recipe(depth: int, architecture: str):
+    tree = PLAIN | {"depth": depth, "model": {"architecture": architecture}}
+    resolved = resolve_recipe(tree, {})
+    model, train = resolved.recipe.model, resolved.recipe.train
+    assert (model.num_layers, model.model_dim) == (depth, 64 * depth)
+    assert model.num_heads * model.head_dim == model.model_dim
+    assert model.num_heads % model.num_kv_heads == 0
+    tokens = train.steps * train.rows_per_step * resolved.recipe.data.seq_len
+    wanted = TOKENS_PER_PARAMETER * count_parameters(model).total
+    assert wanted <= tokens < wanted + train.rows_per_step * resolved.recipe.data.seq_len
+    assert set(resolved.derived) >= {"model.num_layers", "model.hidden_dim", "train.steps"}
+    assert all(resolved.derived.values())
+
+
+def test_what_is_set_by_hand_is_not_derived():
+    resolved = resolve_recipe(PLAIN | {"model": {"num_layers": 7}}, {"train": {"steps": 3}})
+    assert resolved.recipe.model.num_layers == 7
+    assert resolved.origins["model.num_layers"] == "recipe"
+    assert resolved.origins["train.steps"] == "command line"
+    assert not {"model.num_layers", "train.steps"} & set(resolved.derived)
+
+
+def test_each_derived_value_is_the_one_that_is_used():
+    resolved = resolve_recipe(PLAIN, {})
+    for path in resolved.derived:
+        part, _, name = path.partition(".")
+        assert resolved.value(path) == getattr(getattr(resolved.recipe, part), name)
+
+
+def test_the_seed_reaches_the_data_unless_that_has_its_own():
+    assert resolve_recipe(PLAIN | {"seed": 5}, {}).recipe.data.seed == 5
+    tree = PLAIN | {"seed": 5, "data": {"seed": 6}}
+    assert resolve_recipe(tree, {}).recipe.data.seed == 6
+
+
+def test_parts_that_do_not_go_together_are_refused():
+    with pytest.raises(RecipeError, match=r"data\.seq_len=128 is above model\.max_seq_len=64"):
+        resolve_recipe(PLAIN, overrides_from({"data.seq_len": 128, "model.max_seq_len": 64}))
+    recipe = resolve_recipe(PLAIN, {}).recipe
+    with pytest.raises(RecipeError, match="depth=0"):
+        replace(recipe, depth=0)
+
+
+def test_the_written_recipe_tells_where_values_come_from():
+    resolved = resolve_recipe(PLAIN, {"train": {"steps": 3}})
+    text = to_toml(to_tree(resolved.recipe), resolved.origins)
+    assert "steps = 3  # command line\n" in text
+    assert "num_layers = 4  # depth\n" in text
