@@ -111,7 +111,7 @@ def textus_worker(size: Size) -> Trainee:
         "num_heads": size.num_heads,
         "head_dim": size.model_dim // size.num_heads,
     }
-    parts = {name: value for name, (value, _) in gpt2(size.model_dim, size.num_heads).items()}
+    parts = gpt2(size.model_dim, size.num_heads)
     model = Transformer(ModelConfig(architecture="gpt2", **sizes, **parts))
     optimizer = AdamWConfig(
         learning_rate=LEARNING_RATE, beta1=BETAS[0], beta2=BETAS[1], weight_decay=WEIGHT_DECAY

@@ -23,7 +23,7 @@ from textus.model.transformer import Transformer
 from textus.plugins import allow_code
 from textus.run.api import run_recipe
 from textus.run.graph import Display
-from textus.run.settings import overrides_from, resolve_recipe
+from textus.run.resolve import overrides_from, resolve_recipe
 from textus.store import file_sha256
 from textus.train.config import TrainConfig
 from textus.train.loop import Trainer
@@ -33,7 +33,7 @@ torch.set_num_threads(1)  # small tensors: handing work to a second thread costs
 Tree = dict[str, Any]
 Content = dict[str, Any]
 
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "then", "it", "ran", "off", "to", "see", "who"]
+WORDS = ["the", "cat", "sat", "beside", "an", "elephant", "watching", "quiet", "river", "stones"]
 _TIMES = {"created", "seconds", "first_token_seconds", "tokens_per_second"}
 _VOLATILE = {*_TIMES, "mtime_ns", "metrics_bytes", "processes", "device", "machine", "peak_memory"}
 _OWN_FILES = {".lock", ".lock-holder.json", "report.html", "begun.json"}

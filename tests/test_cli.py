@@ -19,7 +19,8 @@ from textus.cli import main
 from textus.model.size import count_parameters
 from textus.recipe import build, describe, read_toml, to_toml
 from textus.run.folder import load_run
-from textus.run.settings import Recipe, resolve_recipe
+from textus.run.resolve import resolve_recipe
+from textus.run.settings import Recipe
 from textus.run.stages import STAGES
 from textus.store import read_manifest
 

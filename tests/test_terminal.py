@@ -6,7 +6,7 @@ from textus.terminal import Terminal
 
 
 def test_the_first_signal_in_training_asks_and_the_second_stops(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     terminal = Terminal()
     terminal.watch_signals()
@@ -16,6 +16,8 @@ def test_the_first_signal_in_training_asks_and_the_second_stops(
     assert terminal.display().stopping()
     assert terminal.exit_code() == 130
     assert "stopping after this step, with a checkpoint" in capsys.readouterr().err
+    signal.raise_signal(signal.SIGINT)  # at once: the same request, which torchrun hands on as well
+    monkeypatch.setattr("textus.terminal.SECONDS_OF_ONE_REQUEST", 0.0)
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
@@ -59,3 +61,16 @@ def test_a_file_gets_a_plain_line_now_and_then(capsys: pytest.CaptureFixture[str
     assert lines[0].split() == ["1%", "step", "1/100", "loss", "2.500", "1,234", "tokens/s"]
     assert lines[1].strip() == "step 50: held out bits per byte 1.2500"
     terminal.close()
+
+
+def test_of_several_processes_the_first_speaks_and_all_stop(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("RANK", "1")
+    terminal = Terminal()
+    terminal.watch_signals()
+    terminal.stage("pretrain", "trains the model")
+    terminal.say("a note")
+    signal.raise_signal(signal.SIGTERM)
+    assert terminal.stopping()
+    assert capsys.readouterr().err == ""

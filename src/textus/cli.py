@@ -12,12 +12,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textus.errors import RecipeError, TextusError
+from textus.errors import TextusError
 from textus.plugins import allow_code, did_you_mean
 from textus.recipe import Field, Tree, build, describe, diff, parse_overrides, to_toml, to_tree
 
 if TYPE_CHECKING:
-    from textus.run.settings import Resolved
+    from textus.run.resolve import Resolved
 
 STAGES = {
     "corpus": "read, clean and split the documents",
@@ -262,9 +262,7 @@ def _count(text: str) -> int:
 
 class _ListSettings(argparse.Action):
     def __call__(self, *_: Any, **__: Any) -> None:
-        from textus.run.settings import Recipe
-
-        print("\n".join(map(_describe, describe(Recipe))), flush=True)
+        _print_settings()
         sys.exit(0)
 
 
@@ -278,27 +276,37 @@ class _HelpWithSettings(argparse.Action):
         parser.epilog = None
         print(parser.format_help())
         print("settings of the recipe, in its file or on the command line:\n")
-        _ListSettings([], "")()
+        _print_settings()
+        sys.exit(0)
 
 
-def _describe(field: Field) -> str:
-    return f"  --{field.path}  <{field.type}>  (default: {field.default})\n      {field.text}"
+def _print_settings() -> None:
+    from textus.run.resolve import RULES
+    from textus.run.settings import Recipe
+
+    derived = {rule.path: f"follows from {rule.reason}" for rule in RULES}
+    for field in describe(Recipe):
+        print(_describe(field, derived.get(field.path)))
+
+
+def _describe(field: Field, derived: str | None) -> str:
+    """`corpus.step[](kind=length).min_chars` is a setting of a table in a list: only in a file."""
+    condition = "".join(f", with {kind}" for kind in re.findall(r"\((\w+=\w+)\)", field.path))
+    path = re.sub(r"\(\w+=\w+\)", "", field.path)
+    table, listed, name = path.rpartition("[].")
+    option = f"[[{table}]] {name}" if listed else f"--{path.removesuffix('[]')}"
+    default = derived or f"default: {field.default}"
+    return f"  {option}  <{field.type}>  ({default}{condition})\n      {field.text}"
 
 
 def _resolve(args: argparse.Namespace, source: Path, extra: Tree | None = None) -> "Resolved":
     """The recipe in a file or run folder, with the command line's settings."""
-    from textus.run.names import RECIPE
-    from textus.run.settings import resolve_recipe
+    from textus.run.resolve import resolve_recipe
 
-    file = source / RECIPE if source.is_dir() else source
-    if source.is_dir() and not file.is_file():
-        raise RecipeError(
-            f"{source} is neither a recipe nor a run folder: there is no {RECIPE} in it"
-        )
     overrides = parse_overrides(args.settings)
     for key, value in (extra or {}).items():
         overrides.setdefault("train", {})[key] = value
-    return resolve_recipe(file, overrides)
+    return resolve_recipe(source, overrides)
 
 
 def run_stages(args: argparse.Namespace) -> int:
@@ -311,7 +319,6 @@ def run_stages(args: argparse.Namespace) -> int:
     resolved = _resolve(args, args.recipe, extra)
     run = args.run or (args.recipe if args.recipe.is_dir() else default_run(args.recipe))
 
-    from textus.parallel.collectives import is_first
     from textus.run.api import run_recipe
     from textus.run.graph import Stopped
     from textus.terminal import Terminal
@@ -319,12 +326,11 @@ def run_stages(args: argparse.Namespace) -> int:
     terminal = Terminal()
     terminal.watch_signals()
     try:
-        for path, reason in resolved.derived.items() if is_first() else ():
+        for path, reason in resolved.derived.items():
             terminal.derived(path, resolved.value(path), reason)
         run_recipe(resolved, run, terminal.display(), only=args.stage, redo=args.redo)
     except Stopped as stopped:
-        if is_first():
-            terminal.say(f"{stopped}; the same command goes on from there")
+        terminal.say(f"{stopped}; the same command goes on from there")
         return terminal.exit_code()
     finally:
         terminal.close()
@@ -334,7 +340,8 @@ def run_stages(args: argparse.Namespace) -> int:
 def evaluate(args: argparse.Namespace) -> int:
     """`textus evaluate RUN [FILE...]`."""
     from textus.evaluate.table import score_table
-    from textus.run.measure import evaluate_files, evaluate_held_out
+    from textus.run.api import evaluate_stage
+    from textus.run.measure import evaluate_files
     from textus.terminal import Terminal
 
     terminal = Terminal()
@@ -342,7 +349,7 @@ def evaluate(args: argparse.Namespace) -> int:
         if args.files:
             result = evaluate_files(args.run, args.files, terminal.say, terminal.progress)
         else:
-            result = evaluate_held_out(args.run, terminal.say, terminal.progress)
+            result = evaluate_stage(args.run, terminal.display())
     finally:
         terminal.close()
     print("\n".join(score_table(result)))
@@ -391,7 +398,7 @@ def show_plan(args: argparse.Namespace) -> int:
 
 def show_data(args: argparse.Namespace) -> int:
     """`textus data show RUN`."""
-    from textus.run.measure import describe_batch
+    from textus.run.show import describe_batch
 
     print(describe_batch(args.run, step=args.step, rows=args.rows))
     return 0
@@ -399,7 +406,7 @@ def show_data(args: argparse.Namespace) -> int:
 
 def show_status(args: argparse.Namespace) -> int:
     """`textus status RUN`."""
-    from textus.run.measure import describe_status
+    from textus.run.show import describe_status
 
     print("\n".join(describe_status(args.run)))
     return 0

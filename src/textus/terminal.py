@@ -19,10 +19,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from textus.parallel.collectives import is_first
 from textus.run.graph import Display
 
 TRAINING = "pretrain"
 SECONDS_BETWEEN_PLAIN_LINES = 10.0
+SECONDS_OF_ONE_REQUEST = 1.0  # torchrun hands on a Ctrl-C that the terminal sends as well
 EXIT_INTERRUPTED = 130
 
 
@@ -30,8 +32,11 @@ class Terminal:
     """Shows the work of one command."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Of the processes of a group only the first speaks.
+        quiet = not is_first()
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
         self.stopped_by: int | None = None
+        self._stopped_at = 0.0
         self._stage = ""
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -105,9 +110,14 @@ class Terminal:
         self._end_bar()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._stage != TRAINING or self.stopped_by is not None:
+        now = time.monotonic()
+        if self._stage != TRAINING:
             raise KeyboardInterrupt
-        self.stopped_by = number
+        if self.stopped_by is not None:
+            if now - self._stopped_at > SECONDS_OF_ONE_REQUEST:
+                raise KeyboardInterrupt
+            return
+        self.stopped_by, self._stopped_at = number, now
         self.say("stopping after this step, with a checkpoint; once more to stop at once")
 
     def _show(self, done: int, total: int | None, text: str) -> None:

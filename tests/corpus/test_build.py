@@ -1,6 +1,9 @@
+import errno
 import gzip
 import importlib.util
+import io
 import json
+import os
 import random
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from textus.corpus.build import build_corpus
 from textus.corpus.config import CorpusConfig, Length, Source
 from textus.corpus.documents import read_documents
 from textus.corpus.report import Amount, CorpusReport
+from textus.corpus.sources import InputFile
 from textus.errors import DataError
 
 
@@ -137,6 +141,44 @@ def test_bad_files_and_lines_are_counted_named_and_passed_over(docs, tmp_path):
     assert any(path.startswith("cut.jsonl.gz") for path in named)
     assert named["lines.jsonl:3"].startswith("the JSON is broken")
     assert any("303 files, lines or rows in all" in line for line in report.lines())
+
+
+@pytest.mark.parametrize("when", ["opening", "reading"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl.gz", "a.txt.zst", "a.parquet"])
+def test_a_failing_disk_ends_the_run_instead_of_losing_documents(
+    docs, tmp_path, monkeypatch, name, when
+):
+    class Failing(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def seekable(self):
+            return True
+
+        def seek(self, offset, whence=0):
+            return 1000
+
+        def readinto(self, buffer):
+            raise OSError(errno.EIO, "Input/output error")
+
+    def fail(file):
+        if when == "opening":
+            raise OSError(errno.EIO, "Input/output error")
+        return io.BufferedReader(Failing())
+
+    (docs / name).write_text("x")
+    monkeypatch.setattr(InputFile, "open", fail)
+    with pytest.raises(DataError, match=r"cannot read .*: Input/output error"):
+        build(tmp_path, docs / name)
+
+
+def test_a_corpus_of_files_with_foreign_names_is_built(docs, tmp_path):
+    try:
+        (docs / os.fsdecode(b"caf\xe9.txt")).write_text(prose(9, 50_000))
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    out, _ = build(tmp_path, docs)
+    assert any(d.path.startswith("caf\\xe9.txt:") for d in read_documents(out, "train"))
 
 
 def test_with_nothing_left_the_error_says_what_became_of_everything(tmp_path):

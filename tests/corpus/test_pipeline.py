@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -71,6 +73,22 @@ def test_the_result_does_not_depend_on_the_number_of_workers():
     groups = [[f"text {n * m % 7} &amp;" for m in range(20)] + ["", "x"] for n in range(20)]
     steps = [FixText(), Length(min_chars=2), ExactDedup(), Length(min_chars=7, max_chars=7)]
     assert run(steps, groups, workers=2) == run(steps, groups)
+
+
+def test_a_script_that_workers_run_again_is_told_how_to_begin(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from textus.corpus.batches import Row, pack\n"
+        "from textus.corpus.config import FixText\n"
+        "from textus.corpus.pipeline import run_steps\n"
+        "rows = pack([Row('s', 'f', 1, 1, 'text')])\n"
+        "list(run_steps([FixText()], rows, on_rejected=print, workers=2))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert done.returncode
+    last = done.stderr.splitlines()[-1]
+    assert "DataError" in last
+    assert "put the call under `if __name__ == '__main__':`" in last
 
 
 def test_small_inputs_stay_in_one_process():

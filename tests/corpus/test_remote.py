@@ -1,5 +1,7 @@
+import errno
 import functools
 import http.server
+import io
 import threading
 
 import fsspec
@@ -7,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from textus.corpus import remote
 from textus.corpus.build import build_corpus
 from textus.corpus.config import CorpusConfig, Source
 from textus.corpus.documents import read_documents
 from textus.corpus.sources import digest, find_files, fingerprint
-from textus.errors import DataError, MissingExtraError
+from textus.errors import DataError, MissingExtraError, StoreError
 
 WORDS = "".join(f"Sentence number {n} of a text.\n\n" for n in range(300))
 
@@ -84,6 +87,17 @@ def test_a_lost_connection_ends_the_run_instead_of_losing_documents(memory, tmp_
 
     monkeypatch.setattr(type(memory), "_open", lambda *args, **kwargs: Lost())
     with pytest.raises(DataError, match=r"cannot fetch '/box/b\.txt': ConnectionResetError"):
+        build_corpus(config("memory://box"), tmp_path)
+
+
+def test_no_room_for_a_copy_ends_the_run(memory, tmp_path, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(remote.tempfile, "TemporaryFile", Full)
+    monkeypatch.setattr(memory, "protocol", ("http",))
+    with pytest.raises(StoreError, match=r"copy of '/box/b\.txt'.*No space left.*TMPDIR"):
         build_corpus(config("memory://box"), tmp_path)
 
 

@@ -1,10 +1,13 @@
+import errno
+import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from textus.corpus.config import CorpusConfig, Source
-from textus.corpus.sources import digest, find_files, fingerprint
+from textus.corpus.sources import InputFile, digest, find_files, fingerprint
 from textus.errors import DataError
 
 
@@ -113,6 +116,35 @@ def test_a_known_digest_is_taken_over_while_size_and_time_agree(tmp_path):
     assert fingerprint(config, known) == known
     os.utime(tmp_path / "a.txt", (1, 1))
     assert fingerprint(config, known)[0]["digest"] != "taken over"
+
+
+def test_a_name_that_is_not_utf8_is_spelt_so_that_it_can_be_printed_and_stored(tmp_path):
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("one")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    write(tmp_path, b_txt="two")
+    found = find_files(source(tmp_path))
+    assert [file.path for file in found] == ["b.txt", "caf\\xe9.txt"]
+    with found[1].open() as stream:
+        assert stream.read() == b"one"
+    config = CorpusConfig(source=(source(tmp_path),))
+    entries = fingerprint(config)
+    assert json.dumps(entries, ensure_ascii=False).encode()
+    assert len(digest(entries)) == 32
+    entries[1]["digest"] = "taken over"
+    assert fingerprint(config, entries) == entries
+
+
+def test_what_befalls_more_than_one_file_ends_the_run(tmp_path, monkeypatch):
+    write(tmp_path, a_txt="one")
+
+    def fail(file):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(InputFile, "open", fail)
+    with pytest.raises(DataError, match=r"cannot read .*a\.txt': Too many open files"):
+        fingerprint(CorpusConfig(source=(source(tmp_path),)))
 
 
 def test_an_unreadable_file_still_has_a_fingerprint(tmp_path):

@@ -61,7 +61,7 @@ def test_every_token_of_an_epoch_is_drawn_exactly_once(make_tokens, shards, seq_
 @given(shard_lengths, st.integers(1, 30), st.randoms())
 def test_rows_do_not_depend_on_the_order_of_asking(make_tokens, shards, seq_len, random):
     tokens = make_tokens({"web": shards})
-    numbers = list(range(-(-4 * tokens.total // seq_len)))
+    numbers = list(range(-(-4 * tokens.sources["web"].total // seq_len)))
     in_order = rows_of(tokens, seq_len)
     expected = [read(in_order, number) for number in numbers]
     random.shuffle(numbers)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from textus.data.heldout import iterate_documents
+from textus.data.held_out import iterate_documents
 from textus.data.shards import open_shards, write_shards
 from textus.evaluate.bits_per_byte import evaluate_documents
 from textus.evaluate.held_out import HELD_OUT, held_out_evaluator

@@ -2,7 +2,7 @@ import json
 import math
 
 from textus.evaluate.bits_per_byte import Evaluation, Score
-from textus.evaluate.table import evaluation_json, score_table
+from textus.evaluate.table import evaluation_json, read_evaluation, score_table
 
 
 def _evaluation() -> Evaluation:
@@ -19,6 +19,7 @@ def test_json_holds_every_source_and_the_total():
     assert data["sources"]["plays"]["bits_per_byte"] == 1.5
     assert data["total"]["bits_per_byte"] == 1.0
     assert data["total"]["documents"] == 4
+    assert read_evaluation(data) == _evaluation()
 
 
 def test_table_has_a_total_only_where_there_are_several_sources():

@@ -11,6 +11,7 @@ folder, whether it was killed, what lay about then, and the exit code of the run
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ import torch
 
 from textus.run.api import run_recipe
 from textus.run.graph import Display
-from textus.run.settings import resolve_recipe
+from textus.run.resolve import resolve_recipe
 
 CALLS = ("replace", "rename", "fsync", "mkdir", "unlink", "rmdir")
 
@@ -75,6 +76,9 @@ def killed_after(seconds: float, recipe: Path, folder: Path) -> None:
 
 
 def trial(folder: Path, recipe: Path, dying: Callable[[], None]) -> dict[str, Any]:
+    unmade = shutil.ignore_patterns("training", "model", "evaluation", "samples", "report.html")
+    if folder.name.startswith("call"):  # what comes before training need not be made each time
+        shutil.copytree(folder.with_name("warm"), folder, ignore=unmade)
     status = forked(dying)
     leftovers = sum(1 for _ in folder.rglob(".tmp-*")) + sum(1 for _ in folder.rglob(".old-*"))
     end = forked(lambda: run(recipe, folder))

@@ -16,8 +16,7 @@ torch.set_num_threads(1)  # small tensors: handing work to a second thread costs
 
 def random_model(architecture: str = "qwen3", **settings: Any) -> Transformer:
     """A tiny model in which every parameter, norms and biases and the head too, is random."""
-    preset = PRESETS[architecture](16, 2)
-    values: dict[str, Any] = {name: value for name, (value, _) in preset.items()}
+    values = PRESETS[architecture](16, 2)
     values |= {"vocab_size": 340, "max_seq_len": 64, "num_layers": 2, "model_dim": 16}
     values |= {"num_heads": 2, "head_dim": 8, "hidden_dim": 24}
     model = Transformer(ModelConfig(architecture=architecture, **(values | settings)))

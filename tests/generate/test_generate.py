@@ -97,7 +97,9 @@ def test_a_prompt_of_the_whole_context_is_read_and_a_longer_one_refused(model, t
     [completion] = generate(model, tokenizer, ["z" * 63], GREEDY)
     assert completion.prompt_tokens == 64
     assert list(completion.ids) == write_plainly(model, tokenizer, "z" * 63, GREEDY)
-    with pytest.raises(DataError, match=r"prompt 2 has 65 tokens.* 64.*truncate_prompt"):
+    with pytest.raises(
+        DataError, match=r"prompt 2 has 65 tokens.* 64.*--truncate-prompt.*truncate_prompt=True"
+    ):
         generate(model, tokenizer, ["fine", "z" * 64], GREEDY)
 
 

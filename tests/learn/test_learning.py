@@ -36,17 +36,17 @@ def test_a_tiny_run_reaches_what_the_text_allows(
     recipe["corpus"] = {"source": [{"name": "sayings", "uri": str(sayings)}], "held_out": 0.1}
     recipe["data"] = {"seq_len": 64}
     recipe["train"] = {
-        "steps": 120,
+        "steps": 150,
         "rows_per_step": 8,
         "optimizer": {"kind": optimizer}
-        | ({"learning_rate": 0.01} if optimizer == "adamw" else {}),
+        | ({"learning_rate": 0.02} if optimizer == "adamw" else {}),
     }
     run = tmp_path / "run"
     go(recipe, run)
-    scores = [r for r in read_metrics(run / "training") if "held_out_bits_per_byte" in r]
-    values = [score["held_out_bits_per_byte"] for score in scores]
-    assert values[0] > 0.5
-    assert values[-1] < 0.13  # rows are cut anywhere, so that some names stand before them
+    records = list(read_metrics(run / "training"))
+    assert records[0]["loss"] > 4
+    # Rows are cut anywhere, and some begin behind the name that they would need.
+    assert records[-1]["held_out_bits_per_byte"] < 0.13
     manifest = json.loads((run / "evaluation" / "manifest.json").read_text())
     assert manifest["counts"]["bits_per_byte"] < 0.08
     model = load(run)

@@ -16,8 +16,7 @@ def small_config(architecture: str, **settings: Any) -> ModelConfig:
     sizes: dict[str, Any] = {"vocab_size": 97, "max_seq_len": 32, "num_layers": 2, "model_dim": 40}
     sizes |= {"num_heads": 4, "head_dim": 12}
     sizes |= {name: value for name, value in settings.items() if name in sizes}
-    preset = PRESETS[architecture](sizes["model_dim"], sizes["num_heads"])
-    values = {name: value for name, (value, _) in preset.items()}
+    values = PRESETS[architecture](sizes["model_dim"], sizes["num_heads"])
     return ModelConfig(architecture=architecture, **(values | sizes | settings))
 
 

@@ -37,12 +37,11 @@ def test_all_ways_to_a_model_give_the_same(finished: Path):
     assert torch.equal(logits[0], logits[2])
 
 
-def test_a_model_without_a_tokenizer_is_named(finished: Path, tmp_path: Path):
-    (finished / "model" / "tokenizer.json").unlink()
+def test_a_checkpoint_is_complete_in_itself(finished: Path, tmp_path: Path):
     lonely = finished / "training/checkpoints/step-00000006"
     lonely.rename(tmp_path / "lonely")
-    with pytest.raises(StoreError, match=r"no tokenizer\.json beside the weights"):
-        load_run(tmp_path / "lonely")
+    loaded = load_run(tmp_path / "lonely")
+    assert loaded.tokenizer.vocab_size == loaded.model.config.vocab_size
 
 
 def test_what_is_no_run_says_how_to_make_one(tmp_path: Path):

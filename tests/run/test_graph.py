@@ -14,8 +14,8 @@ from textus.errors import DamagedError, LockedError, RecipeError, StaleError
 from textus.recipe import read_toml, to_tree
 from textus.run.api import run_recipe
 from textus.run.graph import Display, Stopped, status
-from textus.run.measure import describe_status
-from textus.run.settings import overrides_from, resolve_recipe
+from textus.run.resolve import overrides_from, resolve_recipe
+from textus.run.show import describe_status
 from textus.run.stages import STAGES
 from textus.store import Manifest, read_manifest, recover, versions
 
@@ -50,9 +50,11 @@ def test_a_run_folder_is_a_recipe_that_resolves_to_itself(
     recipe: Tree, finished: Path, go: Go, checksums: Folder
 ):
     before = checksums(finished)
+    assert go(finished, finished) == SKIPPED
     assert go(finished / "recipe.toml", finished) == SKIPPED
     assert checksums(finished) == before  # the notes in recipe.toml too
-    again = resolve_recipe(finished / "recipe.toml", {}).recipe
+    again = resolve_recipe(finished, {}).recipe
+    assert again == resolve_recipe(finished / "recipe.toml", {}).recipe
     assert to_tree(again) == to_tree(resolve_recipe(recipe, {}).recipe)
     assert to_tree(again) == read_toml(finished / "recipe.toml")
 
@@ -72,7 +74,7 @@ def test_a_changed_setting_is_refused_before_anything_is_touched(
     recipe: Tree, finished: Path, go: Go, checksums: Folder, path: str, value: Any, shown: str
 ):
     before = checksums(finished)
-    with pytest.raises(StaleError, match=r"Nothing was touched\. Give --redo") as caught:
+    with pytest.raises(StaleError, match=r"It was not touched\. Give --redo") as caught:
         go(recipe, finished, {path: value})
     assert shown in str(caught.value)
     assert checksums(finished) == before

@@ -1,5 +1,6 @@
 """The dial, and where values come from."""
 
+import operator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from textus.errors import RecipeError
 from textus.model.size import count_parameters
 from textus.recipe import to_toml, to_tree
-from textus.run.settings import TOKENS_PER_PARAMETER, overrides_from, resolve_recipe
+from textus.run.resolve import TOKENS_PER_PARAMETER, overrides_from, resolve_recipe
 
 RECIPES = sorted(Path(__file__).parents[2].joinpath("recipes").glob("*.toml"))
 PLAIN: dict[str, Any] = {"corpus": {"source": [{"name": "a", "uri": "b"}]}}
@@ -50,8 +51,7 @@ def test_what_is_set_by_hand_is_not_derived():
 def test_each_derived_value_is_the_one_that_is_used():
     resolved = resolve_recipe(PLAIN, {})
     for path in resolved.derived:
-        part, _, name = path.partition(".")
-        assert resolved.value(path) == getattr(getattr(resolved.recipe, part), name)
+        assert resolved.value(path) == operator.attrgetter(path)(resolved.recipe)
 
 
 def test_the_seed_reaches_the_data_unless_that_has_its_own():

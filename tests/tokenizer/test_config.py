@@ -23,3 +23,9 @@ def test_smallest_vocabulary_holds_the_bytes_and_the_special_tokens():
 def test_error_names_the_setting_that_is_wrong(settings):
     with pytest.raises(RecipeError, match=next(iter(settings))):
         TokenizerConfig(**settings)
+
+
+@pytest.mark.parametrize("word", ["end", " end", "12", "\n", "<|>"])
+def test_special_token_that_is_an_ordinary_word_is_refused(word):
+    with pytest.raises(RecipeError, match=r"single word of ordinary text; use .*'<\|"):
+        TokenizerConfig(special_tokens=("<|endoftext|>", word))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from textus.errors import DataError, RecipeError
+from textus.errors import DataError
 from textus.tokenizer import reference
 from textus.tokenizer.byte_level import to_characters
 from textus.tokenizer.config import TokenizerConfig
@@ -102,11 +102,6 @@ def test_long_words_cost_no_more_than_their_length():
 def test_no_text_is_an_error(texts):
     with pytest.raises(DataError, match="at least one document"):
         train_bpe(texts, TokenizerConfig())
-
-
-def test_special_token_that_is_an_ordinary_word_is_refused():
-    with pytest.raises(RecipeError, match=r"'<\|end\|>'"):
-        train_bpe(["the end"], TokenizerConfig(special_tokens=("end",)))
 
 
 def test_surrogates_are_trained_on_as_they_are_encoded():

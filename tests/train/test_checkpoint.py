@@ -36,7 +36,7 @@ def _trained(
 
 def _save(trainer: Trainer, folder: Path, step: int = 7, keep: int = 9) -> Path:
     state = TrainState(step=step, tokens=64 * step, loader=trainer.batches.state())
-    return save_checkpoint(folder, trainer.model, trainer.optimizers, state, keep)
+    return save_checkpoint(folder, trainer.model, trainer.optimizers, state, keep=keep)
 
 
 @pytest.mark.parametrize("optimizer", [MuonConfig(), AdamWConfig()])

@@ -14,11 +14,12 @@ from textus.corpus.documents import Document, DocumentWriter
 from textus.corpus.held_out import Cutting, Piece, choose_held_out, cut_rows
 from textus.corpus.pipeline import choose_workers, run_steps
 from textus.corpus.readers import Text, has_lines, read_texts
-from textus.corpus.report import Amount, CorpusReport, Problem, SourceReport, count_of
+from textus.corpus.report import Amount, CorpusReport, Problem, SourceReport
 from textus.corpus.sources import InputFile, find_files
 from textus.corpus.spool import Spool
 from textus.errors import DataError
 from textus.progress import Progress, silent
+from textus.text import count_of
 
 
 def build_corpus(
@@ -107,7 +108,7 @@ class _Build:
                         path = f"{file.path}:{item.line}" if item.line else file.path
                         source.add_problem(Problem(path, item.problem))
         except OSError as error:
-            source.add_problem(Problem(file.path, f"cannot be opened: {error.strerror}"))
+            source.add_problem(Problem(file.path, f"cannot be opened: {file.flaw(error)}"))
 
     def _counted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

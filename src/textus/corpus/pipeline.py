@@ -16,8 +16,7 @@ from textus.corpus.batches import check_rows, settle
 from textus.corpus.config import Barrier, MapStep, Step
 from textus.errors import DataError
 
-# Below this, starting worker processes costs more than they save: a worker needs half a second to
-# start, and one core cleans some tens of megabytes in that time.
+# Below this, starting worker processes costs more than they save: each imports pyarrow first.
 LARGE_INPUT_BYTES = 64_000_000
 
 
@@ -63,8 +62,9 @@ def run_steps(
             yield from batches
         except BrokenProcessPool as error:
             raise DataError(
-                "a worker process of the corpus ended early (out of memory, or a script without "
-                "`if __name__ == '__main__':`); use workers=1"
+                "a worker process of the corpus ended early. In a script of your own, put the call "
+                "under `if __name__ == '__main__':`, as each worker runs the script's beginning; "
+                "otherwise the memory may not have sufficed: free some and start again"
             ) from error
 
 

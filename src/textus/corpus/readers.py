@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textus.corpus.pieces import find_cut
+from textus.text import replace_surrogates
 
 BLOCK_BYTES = 1 << 20
 """A plain text file is read in blocks of at most this size, each a text of its own."""
@@ -50,7 +51,8 @@ class Flaw:
 def read_texts(stream: BinaryIO, path: str, text_field: str) -> Iterator[Text | Flaw]:
     """The texts of an open file; the suffixes of `path` tell its format.
 
-    `text_field` is the key or column of the text in .jsonl and .parquet files.
+    `text_field` is the key or column of the text in .jsonl and .parquet files. Damaged content is a
+    flaw; OSError is raised where the system cannot read.
     """
     kind, compression = _suffixes(path)
     line = 0
@@ -59,6 +61,8 @@ def read_texts(stream: BinaryIO, path: str, text_field: str) -> Iterator[Text | 
             line = item.line or line
             yield item
     except (EOFError, zlib.error, OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # it comes from the system, not from what stands in the file
         where = "damaged, nothing could be read" if line == 0 else "damaged further on"
         yield Flaw(line or None, f"{where}: {error}")
 
@@ -181,16 +185,8 @@ def _parse_record(number: int, line: bytes, text_field: str) -> Text | Flaw:
     text = record[text_field]
     if not isinstance(text, str):
         return Flaw(number, f"field {text_field!r} holds {type(text).__name__}, not a string")
-    return Text(number, _without_surrogates(text))
-
-
-def _without_surrogates(text: str) -> str:
-    # JSON can spell half a surrogate pair ("\ud83d"), which no UTF-8 can hold.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    # JSON can spell half a surrogate pair ("\ud83d").
+    return Text(number, replace_surrogates(text))
 
 
 def _read_parquet(stream: BinaryIO, text_field: str) -> Iterator[Text | Flaw]:

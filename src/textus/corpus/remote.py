@@ -3,11 +3,12 @@
 import io
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Self, cast
 
-from textus.errors import DataError, MissingExtraError
+from textus.errors import DataError, MissingExtraError, StoreError
 
 # What textus[remote] installs, by the protocol that needs it.
 _PACKAGES = {"http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "hf": "huggingface_hub"}
@@ -48,7 +49,7 @@ class RemoteFolder:
         return cls(fs, files, is_folder, not is_http or all(i.get("partial") for i in infos))
 
     def open(self, address: str) -> BinaryIO:
-        """The bytes of a file; a failing connection raises DataError."""
+        """The bytes of a file; a failing connection raises DataError, a full disk StoreError."""
         options = {} if self.has_ranges else {"block_size": 0}
         try:
             fetched = _Fetched(self.fs.open(address, "rb", **options), address)
@@ -57,7 +58,7 @@ class RemoteFolder:
         if self.has_ranges:
             return cast(BinaryIO, io.BufferedReader(fetched))
         with fetched:
-            return _downloaded(fetched)
+            return _downloaded(fetched, address)
 
     def content_token(self, address: str) -> str:
         """A text that changes when the file's content does, as far as the server tells."""
@@ -103,12 +104,20 @@ class _Fetched(io.RawIOBase):
         super().close()
 
 
-def _downloaded(fetched: _Fetched) -> BinaryIO:
+def _downloaded(fetched: _Fetched, address: str) -> BinaryIO:
     """A copy on disk, deleted when it is closed."""
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    shutil.copyfileobj(fetched, copy, 1 << 20)
-    copy.seek(0)
-    return cast(BinaryIO, copy)
+    try:
+        with ExitStack() as unfinished:
+            copy = unfinished.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(fetched, copy, 1 << 20)
+            copy.seek(0)
+            unfinished.pop_all()
+            return cast(BinaryIO, copy)
+    except OSError as error:  # of the disk: what goes wrong with the network is a DataError
+        raise StoreError(
+            f"cannot keep a copy of {address!r} among the temporary files: {error}; "
+            "free some space there, or name another folder by the environment variable TMPDIR"
+        ) from error
 
 
 def _lost(address: str, error: Exception) -> DataError:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from textus.text import count_of
+
 PROBLEMS_NAMED = 100
 
 
@@ -142,8 +144,3 @@ def _lines(source: SourceReport) -> Iterable[str]:
 
 def _amount(amount: Amount) -> str:
     return f"{count_of(amount.documents, 'document')} ({amount.bytes:,} bytes)"
-
-
-def count_of(number: int, noun: str) -> str:
-    """The number with its noun: 1 file, 2 files."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

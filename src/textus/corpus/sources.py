@@ -1,5 +1,6 @@
 """From uris to input files: finding them, opening them, and telling whether they have changed."""
 
+import errno
 import glob
 import hashlib
 import importlib.util
@@ -15,6 +16,13 @@ from textus.corpus.readers import is_supported, supported_suffixes
 from textus.corpus.remote import RemoteFolder
 from textus.errors import DataError
 
+# What is wrong with one file alone. Anything else (a failing disk, too many open files) would leave
+# files out by chance, and so ends the run.
+_OF_ONE_FILE = {
+    *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR),
+    *(errno.ENOTDIR, errno.ELOOP, errno.ENXIO),
+}
+
 
 @dataclass(frozen=True)
 class InputFile:
@@ -22,7 +30,8 @@ class InputFile:
 
     source: Source
     path: str
-    """Where it lies within the source, with forward slashes; does not depend on the machine."""
+    """Where it lies within the source, with forward slashes; does not depend on the machine.
+    Bytes of a name that are not UTF-8 stand as \\xNN, so that it can be printed and stored."""
     address: str
     """Where it lies on this machine or in the network."""
     size: int | None
@@ -34,6 +43,25 @@ class InputFile:
         if self.remote is not None:
             return self.remote.open(self.address)
         return open(self.address, "rb")
+
+    def flaw(self, error: OSError) -> str:
+        """Why the file cannot be opened; DataError where the error is about more than this file."""
+        if error.errno not in _OF_ONE_FILE:
+            raise DataError(
+                f"source {self.source.name!r}: cannot read {self.address!r}: {error.strerror}; "
+                "the corpus would be made without it, so the run ends here: see to the machine "
+                "(its disks, its limit of open files) and start again"
+            ) from error
+        return error.strerror
+
+
+def _printable(name: str) -> str:
+    """A file's name as text that can be encoded: Python spells foreign bytes as surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name
 
 
 def find_files(source: Source) -> list[InputFile]:
@@ -108,7 +136,7 @@ def _local(source: Source, root: Path, file: Path) -> InputFile:
         size = file.stat().st_size
     except OSError:  # a broken link; opening it says so, by name
         size = 0
-    path = file.relative_to(root).as_posix()
+    path = _printable(file.relative_to(root).as_posix())
     return InputFile(source=source, path=path, address=str(file.absolute()), size=size)
 
 
@@ -131,7 +159,7 @@ def _supported(source: Source, files: list[InputFile]) -> list[InputFile]:
 def _find_remote(source: Source) -> list[InputFile]:
     remote = RemoteFolder.at(source.uri, f"source {source.name!r}")
     files = [
-        InputFile(source=source, path=path, address=address, size=size, remote=remote)
+        InputFile(source=source, path=_printable(path), address=address, size=size, remote=remote)
         for path, address, size in remote.files
     ]
     return _supported(source, files) if remote.is_folder else sorted(files, key=lambda f: f.path)
@@ -152,19 +180,19 @@ def fingerprint(
 
 
 def _entry(file: InputFile, old: dict[tuple[Any, ...], str]) -> dict[str, Any]:
-    mtime_ns = None
+    mtime_ns, address = None, _printable(file.address)
     if file.remote is not None:
         content = file.remote.content_token(file.address)
     else:
         try:
             mtime_ns = os.stat(file.address).st_mtime_ns
-            content = old.get((file.address, file.size, mtime_ns)) or _content_digest(file)
+            content = old.get((address, file.size, mtime_ns)) or _content_digest(file)
         except OSError as error:
-            content = f"unreadable: {type(error).__name__}"
+            content = f"unreadable: {file.flaw(error)}"
     return {
         "source": file.source.name,
         "path": file.path,
-        "address": file.address,
+        "address": address,
         "size": file.size,
         "mtime_ns": mtime_ns,
         "digest": content,

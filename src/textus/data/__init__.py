@@ -2,6 +2,6 @@
 
 config.py   the settings                       batch.py    inputs, targets, segments as tensors
 shards.py   writes token shards, opens them    loader.py   each step's batches for each process
-order.py    which row of a source comes when   heldout.py  held-out documents, once through
+order.py    which row of a source comes when   held_out.py held-out documents, once through
 mixture.py  which source the next row is from  show.py     a batch as text for the terminal
 """

@@ -68,15 +68,13 @@ def write_shards(
     vocab_size: int,
     shard_tokens: int,
     split: str,
-    total: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, SourceCounts]:
     """Encodes documents and writes them under `out/split`, which must not exist yet.
 
     `documents` gives (source name, text); it is read once, about a megabyte of text at a time.
     `encode` takes a list of texts and returns the ids of each, in order, without special tokens.
-    `total` is the number of documents, where known, for `progress`. Returns the counts per source,
-    by name. Raises DataError when there is no document, or when the encoder's ids do not fit the
+    Returns the counts per source, by name. Raises DataError when there is no document, or when the encoder's ids do not fit the
     vocabulary.
     """
     if not 0 <= end_of_text < vocab_size:
@@ -93,7 +91,7 @@ def write_shards(
             for (source, text), ids in zip(group, encoded, strict=True):
                 writer.add(source, ids, len(text.encode()))
             done += len(group)
-            progress(done, total, f"encoding {group[-1][0]}")
+            progress(done, None, f"encoding {group[-1][0]}")
     if not done:
         raise DataError(
             f"The {split} split has no documents; add sources, or drop less from the corpus."
@@ -279,15 +277,6 @@ class TokenSet:
     end_of_text: int
     vocab_size: int
 
-    @property
-    def total(self) -> int:
-        """Tokens of all sources together, end-of-text ids included."""
-        return sum(source.total for source in self.sources.values())
-
-    @property
-    def documents(self) -> int:
-        return sum(source.documents for source in self.sources.values())
-
 
 def open_shards(folder: Path, split: str) -> TokenSet:
     """Opens what `write_shards` wrote; the ids stay on disk until they are read.
@@ -347,7 +336,7 @@ def _map_ids(path: Path, shard: Shard, dtype: np.dtype) -> np.ndarray:
             f"{path} has {size:,} bytes where the index says {expected:,}; "
             "make the token shards again."
         )
-    # A plain array on top of the map: slicing np.memmap itself costs several times as much.
+    # A plain array on top of the map: slicing np.memmap itself costs much more.
     return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from textus.data.batch import IGNORED, Batch
+from textus.text import count_of
 
 Decode = Callable[[list[int]], str]
 """Text of some ids."""
@@ -62,7 +63,7 @@ def show_batch(
             lines += _text(segment, decode, end_of_text, width)
         lines += _targets(of_row, decode, end_of_text)
     if len(segments) > rows:
-        lines += ["", f"({_count(len(segments) - rows, 'more row')} in this batch)"]
+        lines += ["", f"({count_of(len(segments) - rows, 'more row')} in this batch)"]
     return "\n".join(lines)
 
 
@@ -93,8 +94,8 @@ def _heading(batch: Batch, segments: list[list[_Segment]]) -> list[str]:
     predicted = int((batch.targets != IGNORED).sum())
     count = sum(map(len, segments))
     return [
-        f"{_count(rows, 'row')} of {seq_len} tokens, {_count(predicted, 'prediction')} to learn.",
-        f"{_count(count, 'segment')}: documents, or the parts of them that fell into a row.",
+        f"{count_of(rows, 'row')} of {seq_len} tokens, {count_of(predicted, 'prediction')} to learn.",
+        f"{count_of(count, 'segment')}: documents, or the parts of them that fell into a row.",
         "Attention stays inside a segment: no token sees another document.",
         "",
         f"{BETWEEN} stands between tokens; {END} is the end-of-text token, which ends one document",
@@ -102,25 +103,21 @@ def _heading(batch: Batch, segments: list[list[_Segment]]) -> list[str]:
     ]
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _text(segment: _Segment, decode: Decode, end_of_text: int, width: int) -> list[str]:
     """The segment's heading and its tokens, the middle of a long one left out."""
     tokens = segment.tokens[: len(segment.tokens) - segment.filling]
     lines = [
         f"-- positions {segment.begin} to {segment.begin + len(tokens) - 1}, "
-        f"{_count(len(tokens), 'token')}: {segment.describe(end_of_text)}"
+        f"{count_of(len(tokens), 'token')}: {segment.describe(end_of_text)}"
     ]
     if len(tokens) <= HEAD + TAIL:
         lines += _pieces(tokens, decode, end_of_text, width)
     else:
         lines += _pieces(tokens[:HEAD], decode, end_of_text, width)
-        lines += [f"    [... {_count(len(tokens) - HEAD - TAIL, 'token')} ...]"]
+        lines += [f"    [... {count_of(len(tokens) - HEAD - TAIL, 'token')} ...]"]
         lines += _pieces(tokens[-TAIL:], decode, end_of_text, width)
     if segment.filling:
-        lines += [f"    [{_count(segment.filling, 'position')} of filling: nothing to predict]"]
+        lines += [f"    [{count_of(segment.filling, 'position')} of filling: nothing to predict]"]
     return [*lines, ""]
 
 

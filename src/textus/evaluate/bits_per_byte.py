@@ -116,7 +116,6 @@ def evaluate_documents(
     seq_len: int | None = None,
     stride: int | None = None,
     rows: int = 8,
-    total: int | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Bits per byte of (source, ids) pairs; the ids of each document begin with the end-of-text id.
@@ -126,7 +125,7 @@ def evaluate_documents(
     `stride` apart, half of seq_len if not given: then each token sees at least half a window of
     what stands before it. stride = seq_len is quickest, and gives the first tokens of a window
     nothing to go by. `rows` windows are read at once; the result does not depend on it. `progress`
-    counts tokens, of `total` if given. Raises DataError for a source without any text.
+    counts tokens. Raises DataError for a source without any text.
     """
     seq_len = model.config.max_seq_len if seq_len is None else seq_len
     stride = max(1, seq_len // 2) if stride is None else stride
@@ -140,7 +139,7 @@ def evaluate_documents(
             batch = by_length[first : first + rows]
             for window, score in zip(batch, _score(model, batch, lengths), strict=True):
                 scores[window.source] += score
-        progress(sum(s.tokens for s in scores.values()), total, f"evaluating {group[-1].source}")
+        progress(sum(s.tokens for s in scores.values()), None, f"evaluating {group[-1].source}")
     _check_text(scores)
     return Evaluation(sources=scores)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from textus.data.batch import IGNORED
-from textus.data.heldout import held_out_batches
+from textus.data.held_out import held_out_batches
 from textus.data.shards import TokenSet
 from textus.evaluate.bits_per_byte import token_nats
 from textus.model.transformer import Transformer

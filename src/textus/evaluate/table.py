@@ -1,5 +1,6 @@
 """An evaluation as lines for a person and as JSON for a file."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from textus.evaluate.bits_per_byte import Evaluation, Score
@@ -30,6 +31,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def _score_json(score: Score) -> dict[str, float]:
     return {
+        "nats": score.nats,
         "bits_per_byte": score.bits_per_byte,
         "nats_per_token": score.nats_per_token,
         "perplexity": score.perplexity,
@@ -37,3 +39,14 @@ def _score_json(score: Score) -> dict[str, float]:
         "bytes": score.bytes,
         "documents": score.documents,
     }
+
+
+def read_evaluation(data: Mapping[str, Any]) -> Evaluation:
+    """The evaluation that `evaluation_json` gave."""
+    names = ("nats", "tokens", "bytes", "documents")
+    return Evaluation(
+        sources={
+            source: Score(**{name: values[name] for name in names})
+            for source, values in data["sources"].items()
+        }
+    )

@@ -49,12 +49,6 @@ class Completion:
     seconds: float
     """From the call to the last token."""
 
-    @property
-    def tokens_per_second(self) -> float:
-        """Speed of writing, after the first token; 0 where there is only one."""
-        steps = len(self.ids) + (self.finish_reason == "end_of_text") - 1
-        return steps / (self.seconds - self.first_token_seconds) if steps else 0.0
-
 
 @torch.inference_mode()
 def generate(
@@ -185,8 +179,8 @@ def _prompt_ids(
         if len(ids) > context and not truncate:
             raise DataError(
                 f"prompt {number} has {len(ids):,} tokens, end-of-text before it included, "
-                f"but the model's context is {context:,}; shorten it, or set truncate_prompt to "
-                "read only its end"
+                f"but the model's context is {context:,}; shorten it, or have only "
+                "its end read with --truncate-prompt (in Python truncate_prompt=True)"
             )
     return [ids[-context:] for ids in all_ids]
 

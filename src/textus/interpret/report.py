@@ -30,8 +30,6 @@ class Source:
     """What became of the documents of one source."""
 
     corpus: SourceReport
-    tokens: int | None = None
-    """Of its training split, one for the end of each document included."""
     asked: float | None = None
     """The share of training asked for it."""
     drawn: float | None = None

@@ -68,6 +68,14 @@ def sum_gradients(parameters: Iterable[Tensor]) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def any_process(flag: bool) -> bool:
+    """Whether the flag is set in any process; all get the same answer."""
+    if world_size() == 1:
+        return flag
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    return bool(sum_over_processes(torch.tensor(float(flag), device=device)))
+
+
 def barrier() -> None:
     """Waits until every process is here."""
     if world_size() > 1:

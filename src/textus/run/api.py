@@ -1,23 +1,28 @@
 """Build and load from Python: what `textus run` and `textus generate` do."""
 
 import contextlib
-import dataclasses
+import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from textus.errors import StoreError
+from textus.evaluate.bits_per_byte import Evaluation
+from textus.evaluate.table import read_evaluation
 from textus.generate.config import SampleConfig
 from textus.generate.generate import Completion, generate
 from textus.parallel.collectives import barrier, processes, rank
 from textus.recipe import Tree, read_toml, to_toml, to_tree
 from textus.run.device import choose_device
-from textus.run.folder import Loaded, load_run
+from textus.run.folder import Loaded, check_run, load_run
 from textus.run.graph import Context, Display, Stopped, run_stages
-from textus.run.names import CHECKPOINTS, RECIPE, TRAINING
+from textus.run.measure import evaluate_held_out
+from textus.run.names import CHECKPOINTS, RECIPE, TRAINING, WRITTEN
 from textus.run.report import write_run_report
-from textus.run.settings import Resolved, overrides_from, resolve_recipe
+from textus.run.resolve import Resolved, overrides_from, resolve_recipe
 from textus.run.stages import STAGES
-from textus.store import locked, recover, write_file
+from textus.store import locked, read_manifest, recover, write_file
 
 
 def build(
@@ -55,7 +60,7 @@ class Model:
 def load(run: str | Path, device: str = "auto") -> Model:
     """The model of a run folder, ready to write; its newest checkpoint if training has not
     finished."""
-    return Model(load_run(Path(run), device=choose_device(device)[0]))
+    return Model(load_run(Path(run), device=choose_device(device)[0], say=warnings.warn))
 
 
 def run_recipe(
@@ -71,8 +76,6 @@ def run_recipe(
     device, _ = choose_device(resolved.recipe.device)
     context = Context(recipe=resolved.recipe, run=run, display=display, redo=redo)
     with processes(device), _first_holds(run):
-        if rank() != 0:
-            context = dataclasses.replace(context, display=Display(stopping=display.stopping))
         try:
             run_stages(STAGES, context, only=only, before_work=lambda: _save_recipe(resolved, run))
         except Stopped:
@@ -87,11 +90,21 @@ def _report(context: Context) -> None:
         context.display.say(f"report: {write_run_report(context.run)}")
 
 
+def evaluate_stage(run: Path, display: Display) -> Evaluation:
+    """Bits per byte of a run's held-out documents, kept in the run folder once training is done."""
+    check_run(run)
+    if read_manifest(run / "model") is None:
+        return evaluate_held_out(run, display.say, display.progress)
+    run_recipe(resolve_recipe(run, {}), run, display, only="evaluate")
+    return read_evaluation(json.loads((run / "evaluation" / "evaluation.json").read_text("utf-8")))
+
+
 @contextlib.contextmanager
 def _first_holds(run: Path) -> Iterator[None]:
     """The first process locks the folder and tidies it; the others come in when that is done."""
     with contextlib.ExitStack() as stack:
         if rank() == 0:
+            _refuse_other_folder(run)
             stack.enter_context(locked(run))
             for folder in (run, run / TRAINING, run / CHECKPOINTS):
                 recover(folder)
@@ -99,10 +112,22 @@ def _first_holds(run: Path) -> Iterator[None]:
         yield
 
 
+def _refuse_other_folder(run: Path) -> None:
+    """StoreError for a folder that is in use for something else: a run would replace its files."""
+    names = [*(stage.output for stage in STAGES), TRAINING]
+    taken = [name for name in names if (run / name).exists()]
+    if taken and not (run / RECIPE).is_file():
+        raise StoreError(
+            f"{run} is no run folder, and holds a folder {taken[0]!r} that a run would replace; "
+            "give another folder with --run"
+        )
+
+
 def _save_recipe(resolved: Resolved, run: Path) -> None:
-    """Writes recipe.toml, unless it says the same already: its notes tell where values came
-    from."""
+    """Writes what was asked for, and every value with its origin, unless they stand there already:
+    a recipe that is read back from a run folder no longer knows what the command line said."""
     tree: Tree = to_tree(resolved.recipe)
     file = run / RECIPE
     if rank() == 0 and not (file.is_file() and read_toml(file) == tree):
+        write_file(run / WRITTEN, to_toml(resolved.written))
         write_file(file, to_toml(tree, resolved.origins))

@@ -1,5 +1,6 @@
 """Which device to compute on, and why; what machine this is."""
 
+import os
 import platform
 import sys
 from pathlib import Path
@@ -20,15 +21,22 @@ def choose_device(name: str) -> tuple[torch.device, str]:
         problem = _problem(name)
         if problem:
             raise RecipeError(f"device={name} does not work here: {problem}; use device=auto")
-        return torch.device(name), f"{name}, as asked"
+        return _device(name), f"{name}, as asked"
     tried = []
     for candidate in ("cuda", "mps"):
         problem = _problem(candidate)
         if problem is None:
-            return torch.device(candidate), f"{candidate}: a trial product ran on it"
+            return _device(candidate), f"{candidate}: a trial product ran on it"
         tried.append(f"{candidate}: {problem}")
     threads = torch.get_num_threads()
     return torch.device("cpu"), f"cpu with {threads} threads ({'; '.join(tried)})"
+
+
+def _device(name: str) -> torch.device:
+    """Each process of a group gets an accelerator of its own."""
+    if name == "cuda":
+        return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(name)
 
 
 def _problem(name: str) -> str | None:

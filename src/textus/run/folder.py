@@ -23,7 +23,6 @@ class Loaded:
 
     model: Transformer
     tokenizer: Tokenizer
-    source: Path
 
 
 def check_run(run: Path) -> None:
@@ -63,20 +62,15 @@ def find_weights(path: Path, say: Callable[[str], None]) -> Path:
     return newest
 
 
-def find_tokenizer(path: Path, weights: Path) -> Path:
-    """The folder with the tokenizer that belongs to some weights."""
-    for folder in (weights, path / "tokenizer", weights.parent.parent.parent / "tokenizer"):
-        if (folder / "tokenizer.json").is_file():
-            return folder
-    raise StoreError(f"there is no tokenizer.json beside the weights in {weights}")
+def _silent(text: str) -> None:
+    """Says nothing."""
 
 
 def load_run(
-    path: Path, *, device: torch.device | str = "cpu", say: Callable[[str], None] = print
+    path: Path, *, device: torch.device | str = "cpu", say: Callable[[str], None] = _silent
 ) -> Loaded:
     """Model and tokenizer of a run folder, of one of its checkpoints, or of a model folder."""
     if not path.is_dir():
         raise StoreError(f"there is no folder {path}")
     weights = find_weights(path, say)
-    tokenizer = Tokenizer.load(find_tokenizer(path, weights))
-    return Loaded(load_model(weights, device=device), tokenizer, weights)
+    return Loaded(load_model(weights, device=device), Tokenizer.load(weights))

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from textus.errors import RecipeError, StaleError
-from textus.parallel.collectives import barrier, rank
+from textus.errors import DamagedError, RecipeError, StaleError
+from textus.parallel.collectives import any_process, barrier, rank
 from textus.plugins import did_you_mean
 from textus.progress import Progress, silent
 from textus.recipe import Tree, diff
 from textus.run.settings import Recipe
-from textus.store import Manifest, digest, new_folder, read_manifest
+from textus.store import Manifest, digest, new_folder, read_manifest, verify
 
 STALE = "stale"
 
@@ -104,7 +104,7 @@ class Status:
     """Where one stage of a run stands."""
 
     stage: Stage
-    state: Literal["finished", "unfinished", "missing"]
+    state: Literal["finished", "damaged", "unfinished", "missing"]
     manifest: Manifest | None
 
 
@@ -133,7 +133,7 @@ def run_stages(
             _refuse_other_settings(stage, context)
     before_work()
     for stage in stages if only is None else [by_name[only]]:
-        if context.display.stopping():
+        if any_process(context.display.stopping()):
             raise Stopped(f"stopped before {stage.name}")
         _bring_up_to_date(
             stage, by_name, dataclasses.replace(context, may_replace=stage.name in replaceable)
@@ -167,15 +167,19 @@ def identify(stage: Stage, by_name: Mapping[str, Stage], context: Context) -> Id
 def status(stages: Sequence[Stage], run: Path) -> Iterator[Status]:
     """Where each stage of a run folder stands, without reading the data."""
     for stage in stages:
-        manifest = read_manifest(run / stage.output)
-        state = "finished" if manifest else "unfinished" if stage.begun(run) else "missing"
-        yield Status(stage=stage, state=state, manifest=manifest)
+        try:
+            manifest = read_manifest(run / stage.output)
+        except DamagedError:
+            yield Status(stage=stage, state="damaged", manifest=None)
+        else:
+            state = "finished" if manifest else "unfinished" if stage.begun(run) else "missing"
+            yield Status(stage=stage, state=state, manifest=manifest)
 
 
 def _bring_up_to_date(stage: Stage, by_name: Mapping[str, Stage], context: Context) -> None:
     output = context.run / stage.output
     identity = identify(stage, by_name, context)
-    manifest = read_manifest(output)
+    manifest = _finished(output, context)
     forced = context.redo == stage.name
     if manifest and manifest.fingerprint == identity.fingerprint and not forced:
         context.display.stage(stage.name, "is up to date: nothing that it depends on has changed")
@@ -186,10 +190,26 @@ def _bring_up_to_date(stage: Stage, by_name: Mapping[str, Stage], context: Conte
     context = dataclasses.replace(context, identity=identity)
     barrier()  # nobody begins before all have seen what there is
     if rank() == 0:
+        for name in stage.inputs:
+            verify(context.run / by_name[name].output)
         _make(stage, context, identity, output)
     elif stage.collective:
         stage.work(context, output)
     barrier()
+
+
+def _finished(output: Path, context: Context) -> Manifest | None:
+    """The manifest of a finished stage. With --redo what is damaged counts as not there."""
+    try:
+        manifest = read_manifest(output)
+        if manifest and context.redo is not None and rank() == 0:
+            verify(output)
+    except DamagedError as error:
+        if not context.may_replace:
+            raise
+        context.display.say(str(error))
+        return None
+    return manifest
 
 
 def _make(stage: Stage, context: Context, identity: Identity, output: Path) -> None:
@@ -225,5 +245,5 @@ def stale(path: Path, how: str, then: Manifest | Identity, now: Identity) -> Sta
     listing = "".join(f"\n  {change}" for change in changes)
     return StaleError(
         f"{path} was {how} with other settings or inputs than this recipe's:{listing}\n"
-        "Nothing was touched. Give --redo to make such stages again, or another folder with --run."
+        "It was not touched. Give --redo to make such stages again, or another folder with --run."
     )

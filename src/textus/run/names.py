@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-RECIPE = "recipe.toml"
+RECIPE = "recipe.toml"  # every value, with its origin
+WRITTEN = "written.toml"  # what the recipe file and the command line said
 TRAINING = "training"
 CHECKPOINTS = f"{TRAINING}/checkpoints"
 REPORT = "report.html"

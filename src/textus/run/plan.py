@@ -16,7 +16,8 @@ from textus.model.size import cache_memory, count_parameters, flops_per_token, t
 from textus.model.transformer import Transformer
 from textus.recipe import kind_of
 from textus.run.device import choose_device
-from textus.run.settings import Recipe, Resolved
+from textus.run.resolve import Resolved
+from textus.run.settings import Recipe
 from textus.train.loop import Trainer
 
 PROCESS_BYTES = 400_000_000  # Python with torch and its libraries, before the first tensor

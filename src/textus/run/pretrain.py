@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from textus.data.loader import Loader
 from textus.data.shards import TokenSet, open_shards
-from textus.errors import RecipeError
+from textus.errors import DamagedError, RecipeError
 from textus.evaluate.held_out import held_out_evaluator
 from textus.model.config import ModelConfig
 from textus.model.files import load_weights, read_config, save_model
@@ -21,9 +22,10 @@ from textus.recipe import diff, to_tree
 from textus.run.device import choose_device, machine, peak_memory
 from textus.run.folder import find_weights
 from textus.run.graph import Context, Identity, Stopped, stale
-from textus.run.names import TRAINING
+from textus.run.names import RECIPE, TRAINING
 from textus.run.settings import Recipe
 from textus.store import MANIFEST, remove_folder, write_json
+from textus.tokenizer.files import CONFIG_FILE, TOKENIZER_FILE
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.train.loop import Listener, Trainer
 
@@ -42,7 +44,10 @@ def pretrain(context: Context, out: Path) -> dict[str, Any]:
     tokens = open_shards(context.run / "data", "train")
     model = _make_model(recipe, tokenizer, display.say).to(device)
     loader = make_loader(recipe, tokens)
-    trainer = Trainer(model, loader, recipe.train, _claim_training_folder(context))
+    companions = [context.run / "tokenizer" / name for name in (TOKENIZER_FILE, CONFIG_FILE)]
+    companions.append(context.run / RECIPE)
+    folder = _claim_training_folder(context)
+    trainer = Trainer(model, loader, recipe.train, folder, companions)
     held_out = open_shards(context.run / "data", "held_out")
     evaluate = held_out_evaluator(
         held_out,
@@ -61,11 +66,10 @@ def pretrain(context: Context, out: Path) -> dict[str, Any]:
     )
     if not finished:
         raise Stopped(f"saved at step {trainer.state.step} of {recipe.train.steps}")
-    drawn = [asdict(source) for source in loader.drawn()]
     if rank() == 0:
         save_model(trainer.model, out)
-        tokenizer.save(out)
-        write_json(out / "training.json", {"drawn": drawn})
+        for file in companions:
+            shutil.copy(file, out)
     state = trainer.state
     return {
         "steps": state.step,
@@ -76,7 +80,7 @@ def pretrain(context: Context, out: Path) -> dict[str, Any]:
         "machine": machine(),
         "peak_memory": peak_memory(),
         "processes": world_size(),
-        "drawn": drawn,
+        "drawn": [asdict(source) for source in loader.drawn()],
     }
 
 
@@ -90,7 +94,12 @@ def _make_model(recipe: Recipe, tokenizer: Tokenizer, say: Callable[[str], None]
         if changes:
             raise RecipeError(
                 f"the weights in {weights} are of another model than the recipe's: "
-                f"{'; '.join(changes)}. Set these fields of [model] to the weights' values."
+                f"{'; '.join(changes)}. Leave these fields of [model] out."
+            )
+        if Tokenizer.load(weights).vocabulary != tokenizer.vocabulary:
+            raise RecipeError(
+                f"the weights in {weights} belong to another tokenizer than this run's; "
+                "start a new run folder with --from, which takes their tokenizer over"
             )
         load_weights(model, weights)
         say(f"starting from the weights in {weights}")
@@ -98,10 +107,15 @@ def _make_model(recipe: Recipe, tokenizer: Tokenizer, say: Callable[[str], None]
 
 
 def _fit_vocabulary(recipe: Recipe, tokenizer: Tokenizer) -> ModelConfig:
-    """The model gets exactly the tokenizer's ids: fewer than asked for if the text did not give as
-    many, and those of the weights where it starts from some."""
+    """The model gets exactly the tokenizer's ids, fewer than asked for if the text did not give as
+    many; a vocab_size of its own, set by hand, stays, with rows that no id uses."""
     config = recipe.model
-    if tokenizer.vocab_size > config.vocab_size and not recipe.train.start:
+    if (
+        config.vocab_size != recipe.tokenizer.vocab_size
+        and config.vocab_size >= tokenizer.vocab_size
+    ):
+        return config
+    if tokenizer.vocab_size > config.vocab_size:
         raise RecipeError(
             f"model.vocab_size={config.vocab_size} is less than the tokenizer's "
             f"{tokenizer.vocab_size} tokens; "
@@ -151,7 +165,12 @@ def _claim_training_folder(context: Context) -> Path:
 
 def _read_record(run: Path) -> dict[str, Any]:
     record = run / TRAINING / _BEGUN
-    return json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    try:
+        return json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    except ValueError as error:
+        raise DamagedError(
+            f"{record} cannot be read ({error}); remove {record.parent} to train from the start"
+        ) from error
 
 
 def _mark_of_model(run: Path) -> int:

@@ -9,16 +9,15 @@ from textus.corpus.build import build_corpus
 from textus.corpus.documents import read_documents
 from textus.corpus.sources import digest as digest_of_files
 from textus.corpus.sources import fingerprint
-from textus.data.heldout import iterate_documents
-from textus.data.shards import open_shards, write_shards
-from textus.evaluate.bits_per_byte import evaluate_documents
+from textus.data.shards import write_shards
 from textus.evaluate.table import evaluation_json, score_table
 from textus.generate.generate import generate
 from textus.model.files import load_model
 from textus.recipe import Tree, to_tree
 from textus.run.device import choose_device
-from textus.run.folder import find_tokenizer, find_weights
+from textus.run.folder import find_weights
 from textus.run.graph import Context, Stage
+from textus.run.measure import evaluate_held_out
 from textus.run.pretrain import pretrain, read_begun
 from textus.run.settings import Recipe
 from textus.store import read_manifest, write_json
@@ -40,17 +39,18 @@ def make_tokenizer(context: Context, out: Path) -> dict[str, Any]:
     """Trains a tokenizer on the training split, or takes over that of the weights to start from."""
     if context.recipe.train.start:
         start = Path(context.recipe.train.start)
-        tokenizer = Tokenizer.load(find_tokenizer(start, find_weights(start, context.display.say)))
+        tokenizer = Tokenizer.load(find_weights(start, context.display.say))
         context.display.say("the tokenizer of the weights that training starts from is taken over")
     else:
         texts = (text for _, text in _documents(context, "train"))
         tokenizer = train_bpe(texts, context.recipe.tokenizer, progress=context.display.progress)
+        if tokenizer.vocab_size < context.recipe.tokenizer.vocab_size:
+            context.display.say(
+                f"the text gave {tokenizer.vocab_size:,} tokens instead of the "
+                f"{context.recipe.tokenizer.vocab_size:,} asked for: "
+                "no more pairs are frequent enough"
+            )
     tokenizer.save(out)
-    if tokenizer.vocab_size < context.recipe.tokenizer.vocab_size:
-        context.display.say(
-            f"the text gave {tokenizer.vocab_size:,} tokens instead of the "
-            f"{context.recipe.tokenizer.vocab_size:,} asked for: no more pairs are frequent enough"
-        )
     return {"vocab_size": tokenizer.vocab_size}
 
 
@@ -80,16 +80,8 @@ def make_data(context: Context, out: Path) -> dict[str, Any]:
 
 def make_evaluation(context: Context, out: Path) -> dict[str, Any]:
     """Measures bits per byte of the held-out documents, source by source."""
-    device, _ = choose_device(context.recipe.device)
-    model = load_model(context.run / "model", device=device)
-    tokenizer = Tokenizer.load(context.run / "model")
-    held_out = open_shards(context.run / "data", "held_out")
-    evaluation = evaluate_documents(
-        model,
-        iterate_documents(held_out),
-        tokenizer.byte_lengths(),
-        progress=context.display.progress,
-    )
+    display = context.display
+    evaluation = evaluate_held_out(context.run, display.say, display.progress)
     write_json(out / "evaluation.json", evaluation_json(evaluation))
     for line in score_table(evaluation):
         context.display.say(line)
@@ -99,7 +91,8 @@ def make_evaluation(context: Context, out: Path) -> dict[str, Any]:
 def make_samples(context: Context, out: Path) -> dict[str, Any]:
     """Lets the model write, prompt by prompt."""
     samples = context.recipe.samples
-    device, _ = choose_device(context.recipe.device)
+    device, why = choose_device(context.recipe.device)
+    context.display.say(f"device: {why}")
     model = load_model(context.run / "model", device=device)
     tokenizer = Tokenizer.load(context.run / "model")
     written = []

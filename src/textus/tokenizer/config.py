@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from textus.errors import RecipeError
+from textus.tokenizer.pretokenize import split_words
 
 NUM_BYTES = 256
 
@@ -51,3 +52,10 @@ class TokenizerConfig:
             raise RecipeError(
                 f"special_tokens={given} has an empty or a repeated name; give each once."
             )
+        for token in given:
+            # a word by itself could also be learnt as an ordinary token
+            if len(split_words(token)) < 2:
+                raise RecipeError(
+                    f"special_tokens holds {token!r}, which is a single word of ordinary text; use "
+                    f"something no text contains, such as '<|{token.strip('<|>') or 'name'}|>'."
+                )

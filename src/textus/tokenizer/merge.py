@@ -48,7 +48,7 @@ def merge_word(ids: Sequence[int], merges: Mapping[tuple[int, int], tuple[int, i
 class WordIds(dict[str, list[int]]):
     """The ids of words, worked out when first asked for and kept.
 
-    Memory is bounded (some 30 MB): long words are not kept, and when too many are, all are
+    Memory is bounded: long words are not kept, and when too many are, all are
     forgotten.
     """
 

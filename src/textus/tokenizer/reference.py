@@ -1,26 +1,14 @@
 """The slow, obvious twins: what training and encoding mean, in a few lines each.
 
-The tests hold `train.py`, `merge.py` and `pretokenize.py` to them.
+The tests hold `train.py` and `merge.py` to them, and `pretokenize.py` to its PATTERN as the package
+`regex` reads it.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-import regex  # pyrefly: ignore[untyped-import]
-
-from textus.tokenizer.pretokenize import PATTERN
-
 Pair = tuple[int, int]
-
-
-def split_words(text: str) -> list[str]:
-    """The matches of PATTERN one behind the other.
-
-    Characters that are younger than Unicode 16.0 are cut as the installed `regex` release knows
-    them.
-    """
-    return regex.findall(PATTERN, text)
 
 
 def merge_pair(ids: Sequence[int], pair: Pair, joined: int) -> list[int]:

@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from textus.errors import DataError
+from textus.text import replace_surrogates
 from textus.tokenizer.files import read_vocabulary, write_vocabulary
 from textus.tokenizer.merge import WordIds
-from textus.tokenizer.pretokenize import replace_surrogates, split_words
+from textus.tokenizer.pretokenize import split_words
 from textus.tokenizer.stream import StreamDecoder
 from textus.tokenizer.vocabulary import Vocabulary
 

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
-from textus.errors import DataError, RecipeError
+from textus.errors import DataError
 from textus.progress import Progress, silent
 from textus.tokenizer.byte_level import BYTES_IN_ID_ORDER
 from textus.tokenizer.config import TokenizerConfig
-from textus.tokenizer.pretokenize import split_words
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.vocabulary import Vocabulary
 from textus.tokenizer.word_counts import count_words
@@ -32,21 +31,10 @@ def train_bpe(
     few pairs that occur `config.min_frequency` times, the tokenizer's `vocab_size` stays below
     `config.vocab_size`. Raises DataError when there is no text at all.
     """
-    _check_special_tokens(config.special_tokens)
     words = count_words(texts, training_bytes=config.training_bytes, progress=progress)
     if not words:
         raise DataError("There is no text to train the tokenizer on; give at least one document.")
     return Tokenizer(learn_vocabulary(words, config, progress=progress))
-
-
-def _check_special_tokens(special_tokens: tuple[str, ...]) -> None:
-    """A special token that is a word by itself could also be learnt as an ordinary token."""
-    for token in special_tokens:
-        if len(split_words(token)) < 2:
-            raise RecipeError(
-                f"special_tokens holds {token!r}, which is a single word of ordinary text; "
-                f"use something no text contains, for example '<|{token.strip('<|>') or 'name'}|>'."
-            )
 
 
 def learn_vocabulary(

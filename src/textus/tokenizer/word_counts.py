@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from textus.progress import Progress, silent
-from textus.tokenizer.pretokenize import replace_surrogates, split_words
+from textus.text import replace_surrogates
+from textus.tokenizer.pretokenize import split_words
 
 
 def count_words(

@@ -6,6 +6,7 @@ length of the metrics). It appears as a whole or not at all; no file in it is a 
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,10 +46,17 @@ class TrainState:
 
 
 def save_checkpoint(
-    folder: Path, model: Transformer, optimizers: Sequence[Optimizer], state: TrainState, keep: int
+    folder: Path,
+    model: Transformer,
+    optimizers: Sequence[Optimizer],
+    state: TrainState,
+    *,
+    keep: int,
+    companions: Sequence[Path] = (),
 ) -> Path:
     """Writes `folder/step-N`, then removes all but the newest `keep` checkpoints.
 
+    `companions` are files that are copied into it, so that it is complete in itself.
     Later ones, which can only be damaged, do not count; training will write them anew.
     """
     path = folder / f"step-{state.step:08d}"
@@ -57,6 +65,8 @@ def save_checkpoint(
         save_model(model, work)
         save_tensors(_tensors(model, optimizers), work / TENSORS)
         (work / STATE).write_text(json.dumps(asdict(state)) + "\n", "utf-8")
+        for file in companions:
+            shutil.copy(file, work)
     for old in [found for found in _checkpoints(folder) if found.name <= path.name][keep:]:
         remove_folder(old)
     return path

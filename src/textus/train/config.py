@@ -36,6 +36,7 @@ class AdamWConfig(OptimizerConfig):
         check_rates(self.learning_rate, self.weight_decay)
         check_decay("beta1", self.beta1)
         check_decay("beta2", self.beta2)
+        check_eps(self.eps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ class MuonConfig(OptimizerConfig):
         check_rates(self.embedding_learning_rate, 0.0)
         for name in ("momentum", "beta1", "beta2"):
             check_decay(name, getattr(self, name))
+        check_eps(self.eps)
         if not 1 <= self.newton_schulz_steps <= 5:
             raise RecipeError(f"newton_schulz_steps={self.newton_schulz_steps} must be 1 to 5")
 
@@ -117,8 +119,12 @@ class TrainConfig:
         ):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.warmup_steps < 0:
-            raise RecipeError(f"warmup_steps={self.warmup_steps} must not be negative")
+        if not 0 <= self.warmup_steps <= self.steps:
+            raise RecipeError(
+                f"warmup_steps={self.warmup_steps} must be between 0 and steps={self.steps}"
+            )
+        if type(self.optimizer) not in OptimizerConfig.variants().values():
+            raise RecipeError(f"optimizer={self.optimizer} is none of muon, adamw")
         if not 0 <= self.decay_share <= 1:
             raise RecipeError(f"decay_share={self.decay_share} must be between 0 and 1")
         if self.clip <= 0:
@@ -137,3 +143,9 @@ def check_decay(name: str, value: float) -> None:
     """RecipeError unless the value is a decay factor."""
     if not 0 <= value < 1:
         raise RecipeError(f"{name}={value} must be from 0 to below 1")
+
+
+def check_eps(value: float) -> None:
+    """RecipeError unless the value is above 0."""
+    if value <= 0:
+        raise RecipeError(f"eps={value} must be above 0")

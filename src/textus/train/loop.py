@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,13 @@ from textus.data.batch import IGNORED, Batch
 from textus.errors import TrainingError
 from textus.model.attention import Documents
 from textus.model.transformer import Transformer
-from textus.parallel.collectives import barrier, rank, sum_gradients, sum_over_processes
+from textus.parallel.collectives import (
+    any_process,
+    barrier,
+    rank,
+    sum_gradients,
+    sum_over_processes,
+)
 from textus.train.checkpoint import (
     TrainState,
     load_checkpoint,
@@ -54,9 +60,17 @@ class Listener:
 class Trainer:
     """A model, its optimizers and its data, and the state that they share."""
 
-    def __init__(self, model: Transformer, batches: BatchSource, config: TrainConfig, folder: Path):
+    def __init__(
+        self,
+        model: Transformer,
+        batches: BatchSource,
+        config: TrainConfig,
+        folder: Path,
+        companions: Sequence[Path] = (),
+    ):
         """`folder` gets `metrics.jsonl` and `checkpoints/`; what it holds already is continued by
-        `run`."""
+        `run`. `companions` are files to be copied into each checkpoint."""
+        self.companions = companions
         self.model = model.train()
         self.batches = batches
         self.config = config
@@ -78,7 +92,7 @@ class Trainer:
         try:
             while self.state.step < self.config.steps:
                 record = self._timed_step(listener)
-                stop = self._all_agree_to_stop(listener)
+                stop = any_process(listener.stopping())
                 self._publish(record, log, listener)
                 last = self.state.step == self.config.steps
                 if evaluate and (last or self.state.step % self.config.eval_every == 0):
@@ -140,7 +154,7 @@ class Trainer:
 
     def _count_targets(self, batches: list[Batch]) -> Tensor:
         counts = (int((batch.targets != IGNORED).sum()) for batch in batches)
-        return torch.tensor(sum(counts), dtype=torch.float64, device=self.device)
+        return torch.tensor(sum(counts), device=self.device)
 
     def _timed_step(self, listener: Listener) -> Record:
         started, before = time.perf_counter(), self.state.tokens
@@ -188,16 +202,13 @@ class Trainer:
             self.model.train()
         barrier()
 
-    def _all_agree_to_stop(self, listener: Listener) -> bool:
-        asked = torch.tensor(float(listener.stopping()), device=self.device)
-        return bool(sum_over_processes(asked))
-
     def _open_log(self) -> MetricsLog | None:
         if rank() != 0:
             return None
         return MetricsLog(
             self.folder,
             keep_bytes=self.state.metrics_bytes,
+            keep_steps=self.state.step,
             tensorboard=self.config.tensorboard,
         )
 
@@ -219,6 +230,7 @@ class Trainer:
                 self.model,
                 self.optimizers,
                 self.state,
-                self.config.keep,
+                keep=self.config.keep,
+                companions=self.companions,
             )
         barrier()

@@ -51,7 +51,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             exps, sums, nats = _softmax_parts(h @ weight.T, target)
             loss += (nats.float() * factor).sum()
             # The gradient of a row's logits is factor * (exps / sums - one_hot(target)). The row's
-            # own numbers move through the products, so that no pass over the logits is spent on them.
+            # own numbers move through the products: no pass over the logits is spent on them.
             if grad_hidden is not None:
                 torch.mm(exps, weight, out=grad_hidden[rows])
                 grad_hidden[rows].mul_(factor / sums).sub_(factor * weight[target])

@@ -15,13 +15,15 @@ Record = dict[str, Any]
 class MetricsLog:
     """Appends records to `metrics.jsonl`, and to TensorBoard if asked."""
 
-    def __init__(self, folder: Path, *, keep_bytes: int = 0, tensorboard: bool = False):
-        """Cuts an earlier log back to `keep_bytes`: what follows, a killed process wrote after its
-        last checkpoint."""
+    def __init__(
+        self, folder: Path, *, keep_bytes: int = 0, keep_steps: int = 0, tensorboard: bool = False
+    ):
+        """Cuts an earlier log back to `keep_bytes`, and events to `keep_steps`: what follows, a
+        killed process wrote after its last checkpoint."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / "metrics.jsonl").open("ab")
         self._file.truncate(min(keep_bytes, self._file.tell()))  # it would fill up with zeros
-        self._events = _event_writer(folder / "tensorboard") if tensorboard else None
+        self._events = _event_writer(folder / "tensorboard", keep_steps) if tensorboard else None
 
     def write(self, record: Record) -> None:
         """Adds a record; it reaches the file at once."""
@@ -56,9 +58,9 @@ def read_metrics(folder: Path) -> Iterator[Record]:
             yield json.loads(line)
 
 
-def _event_writer(folder: Path) -> Any:
+def _event_writer(folder: Path, keep_steps: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingExtraError("tensorboard", "tensorboard", "train.tensorboard") from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=keep_steps + 1 if keep_steps else None)

@@ -91,6 +91,7 @@ def make_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer
     Each group remembers its peak learning rate as `peak`, of which a schedule takes its share.
     """
     named = dict(model.named_parameters())
+    made: list[Optimizer]
     if isinstance(config, MuonConfig):
         made = _muon_and_adam(named, config)
     else:

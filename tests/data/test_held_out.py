@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.data.batch import IGNORED
-from textus.data.heldout import held_out_batches, iterate_documents
+from textus.data.held_out import held_out_batches, iterate_documents
 
 SEVERAL = st.dictionaries(
     st.sampled_from(["a", "b", "c"]),

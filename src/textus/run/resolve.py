@@ -1,0 +1,220 @@
+"""A recipe with every value settled: what was written, then what follows from it."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textus.errors import RecipeError
+from textus.model.presets import PRESETS
+from textus.model.size import count_parameters
+from textus.plugins import lookup
+from textus.recipe import Text, Tree, build, flatten, merge, read_toml, to_tree
+from textus.run.names import WRITTEN
+from textus.run.settings import Recipe
+
+TOKENS_PER_PARAMETER = (
+    20  # Hoffmann et al. 2022: about the best use of a given amount of arithmetic
+)
+TOKENS_PER_STEP = 8192
+TOKENS_PER_PASS = 8192
+PARTS = (
+    *("num_kv_heads", "hidden_dim", "position", "norm", "norm_eps", "feed_forward"),
+    *("qk_norm", "bias", "tied_embeddings"),
+)
+RECIPE, COMMAND_LINE = "recipe", "command line"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A recipe with every value settled, and where each came from."""
+
+    recipe: Recipe
+    written: Tree
+    """What the file and the command line say, nothing derived: resolves to the same again."""
+    origins: dict[str, str]
+    """Dotted path -> RECIPE, COMMAND_LINE, or why it has its value; defaults are not listed."""
+
+    @property
+    def derived(self) -> dict[str, str]:
+        """The derived values alone, with their reasons."""
+        return {p: why for p, why in self.origins.items() if why not in (RECIPE, COMMAND_LINE)}
+
+    def value(self, path: str) -> Any:
+        """The value at a dotted path."""
+        return _get(to_tree(self.recipe), path)
+
+
+def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Resolved:
+    """A recipe (a file, a tree, or that of a run folder) with overrides and derived values.
+
+    Raises RecipeError for whatever does not fit, before anything else is done.
+    """
+    if isinstance(source, Path):
+        source = read_toml(_recipe_file(source))
+    written = merge(source, overrides)
+    _check_written(written)
+    tree, reasons = _model_of_weights(written)
+    for rule in RULES:
+        if _get(tree, rule.path) is None:
+            tree = _with(tree, rule.path, rule.value(build(Recipe, tree, checked=False)))
+            reasons[rule.path] = rule.reason
+    recipe = build(Recipe, tree)
+    settled = to_tree(recipe)
+    origins = reasons | _origins(flatten(settled), source, overrides)
+    return Resolved(recipe=recipe, written=_typed(written, settled), origins=origins)
+
+
+def _recipe_file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    if not (path / WRITTEN).is_file():
+        raise RecipeError(f"{path} is neither a recipe nor a run folder: it holds no {WRITTEN}")
+    return path / WRITTEN
+
+
+def _model_of_weights(written: Tree) -> tuple[Tree, dict[str, str]]:
+    """What is not written about the model is as in the weights that training starts from."""
+    start = build(Recipe, written, checked=False).train.start
+    if start is None:
+        return written, {}
+    from textus.model.files import read_config  # loads torch, which other recipes need not wait for
+    from textus.run.folder import find_weights
+
+    tree, reasons = written, {}
+    config = read_config(find_weights(Path(start), lambda text: None))
+    for name, value in to_tree(config).items():
+        if _get(tree, f"model.{name}") is None:
+            tree = _with(tree, f"model.{name}", value)
+            reasons[f"model.{name}"] = "as in the weights that training starts from"
+    return tree, reasons
+
+
+def _check_written(written: Tree) -> None:
+    """Mistakes in what was written come before anything is derived from it."""
+    recipe = build(Recipe, written, checked=False)
+    for path in ("depth", "data.seq_len", "model.head_dim", "model.model_dim", "model.num_heads"):
+        value = _attribute(recipe, path)
+        if value < 1:
+            raise RecipeError(f"{path}={value} must be at least 1")
+    if recipe.train.rows_per_step < 1:
+        raise RecipeError(f"train.rows_per_step={recipe.train.rows_per_step} must be at least 1")
+
+
+def _origins(
+    paths: Iterable[str], base: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> dict[str, str]:
+    """Where the values at `paths` were written, for those that were."""
+    origins = {}
+    for layer, name in ((base, RECIPE), (overrides, COMMAND_LINE)):
+        written = set(flatten(layer))
+        for path in paths:
+            plain = re.sub(r"\[\d+\]", "", path)
+            whole = {plain.rsplit(".", n)[0] for n in range(plain.count(".") + 1)}  # and its tables
+            if path in written or whole & written:
+                origins[path] = name
+    return origins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How a setting that is left open follows from others."""
+
+    path: str
+    reason: str
+    value: Callable[[Recipe], Any]
+
+
+def _preset(name: str) -> Callable[[Recipe], Any]:
+    def value(recipe: Recipe) -> Any:
+        model = recipe.model
+        preset = lookup(model.architecture, PRESETS, what="model.architecture")
+        return preset(model.model_dim, model.num_heads)[name]
+
+    return value
+
+
+def _steps(recipe: Recipe) -> int:
+    tokens = TOKENS_PER_PARAMETER * count_parameters(recipe.model).total
+    return -(-tokens // (recipe.train.rows_per_step * recipe.data.seq_len))
+
+
+def _rules() -> Iterator[Rule]:
+    """In order: a rule sees what those before it have found."""
+    yield Rule(path="data.seed", reason="seed", value=lambda r: r.seed)
+    yield Rule(path="samples.settings.seed", reason="seed", value=lambda r: r.seed)
+    yield Rule(
+        path="model.vocab_size",
+        reason="tokenizer.vocab_size",
+        value=lambda r: r.tokenizer.vocab_size,
+    )
+    yield Rule(path="model.max_seq_len", reason="data.seq_len", value=lambda r: r.data.seq_len)
+    yield Rule(path="model.num_layers", reason="depth", value=lambda r: r.depth)
+    yield Rule(path="model.model_dim", reason="64 x depth", value=lambda r: 64 * r.depth)
+    yield Rule(
+        path="model.num_heads",
+        reason="model_dim / head_dim",
+        value=lambda r: max(1, r.model.model_dim // r.model.head_dim),
+    )
+    for name in PARTS:
+        yield Rule(path=f"model.{name}", reason="model.architecture", value=_preset(name))
+    yield Rule(
+        path="train.rows_per_step",
+        reason=f"{TOKENS_PER_STEP} tokens a step",
+        value=lambda r: max(1, TOKENS_PER_STEP // r.data.seq_len),
+    )
+    yield Rule(
+        path="train.micro_rows",
+        reason=f"rows_per_step, and at most {TOKENS_PER_PASS} tokens in a pass",
+        value=lambda r: min(r.train.rows_per_step, max(1, TOKENS_PER_PASS // r.data.seq_len)),
+    )
+    reason = f"{TOKENS_PER_PARAMETER} tokens for each parameter"
+    yield Rule(path="train.steps", reason=reason, value=_steps)
+    yield Rule(
+        path="train.warmup_steps",
+        reason="steps / 50, at most 100",
+        value=lambda r: min(100, r.train.steps // 50),
+    )
+    for name in ("eval_every", "save_every"):
+        yield Rule(
+            path=f"train.{name}", reason="steps / 10", value=lambda r: max(1, r.train.steps // 10)
+        )
+
+
+RULES = tuple(_rules())
+
+
+def _attribute(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _get(tree: Any, path: str) -> Any:
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _with(tree: Mapping[str, Any], path: str, value: Any) -> Tree:
+    """A copy of the tree with a value in it."""
+    first, _, rest = path.partition(".")
+    return {**tree, first: _with(tree.get(first, {}), rest, value) if rest else value}
+
+
+def _typed(written: Mapping[str, Any], tree: Mapping[str, Any]) -> Tree:
+    """The keys of `written` with the values that they have in `tree`, where types are settled."""
+    return {
+        key: _typed(value, tree[key]) if isinstance(value, Mapping) else tree[key]
+        for key, value in written.items()
+        if key in tree
+    }
+
+
+def overrides_from(values: Mapping[str, Any]) -> Tree:
+    """`{"train.steps": 5}` as a tree; for those who call from Python."""
+    tree: Tree = {}
+    for path, value in values.items():
+        tree = _with(tree, path, Text(value) if isinstance(value, str) else to_tree(value))
+    return tree
