@@ -9,10 +9,11 @@ quickstart: .venv/installed  ## from 38 plays to a GPT that writes more of them
 	$(BIN)/textus run recipes/quickstart.toml --run runs/quickstart $(SETTINGS)
 
 test: .venv/tested  ## style, types, layers and every test
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench tools
+	$(BIN)/ruff check src tests bench tools
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
+	$(BIN)/python tools/size.py
 	$(BIN)/pytest -q -n 2
 
 .venv/installed: pyproject.toml constraints.txt

@@ -83,9 +83,13 @@ def _split_settings(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _refuse_argument(parser: argparse.ArgumentParser, argument: str) -> None:
     """Exits with the nearest option of the command; a setting is found among its settings."""
+    if not argument.startswith("--"):
+        parser.error(
+            f"unknown argument {argument!r}; put quotes around a pattern such as 'docs/*.md'"
+        )
     options = re.findall(r"--[a-z-]+", parser.format_usage())
-    near = did_you_mean(argument.partition("=")[0], options) if argument.startswith("--") else ""
-    parser.error(f"unknown argument {argument}{near}")
+    options += [f"--{name}" for name in TOP_SETTINGS]
+    parser.error(f"unknown argument {argument}{did_you_mean(argument.partition('=')[0], options)}")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -43,6 +43,7 @@ def test_dots_and_wildcards_never_make_an_empty_name():
     [
         (lambda: Source(name=" ", uri="a"), "name='' is empty"),
         (lambda: Source(name="a", uri=""), "uri='' is empty"),
+        (lambda: Source.from_text("caf\udce9.txt"), r"uri='caf\\udce9\.txt' .* not UTF-8.* glob"),
         (lambda: Source(name="a", uri="a", weight=0.0), r"weight=0\.0 is no share"),
         (lambda: Source(name="a", uri="a", weight=float("nan")), "weight=nan is no share"),
         (lambda: Length(min_chars=0), "min_chars=0 is below 1"),

@@ -7,6 +7,7 @@ import pytest
 from textus.corpus.report import Amount, Problem, SourceReport
 from textus.interpret import report as page
 from textus.interpret.report import (
+    Compressor,
     RunReport,
     Sample,
     Setting,
@@ -114,7 +115,7 @@ def full_report(**changes: Any) -> RunReport:
         "versions": {"python": "3.11.7", "torch": "2.11"},
         "device": "cpu with 2 threads",
         "bits_per_byte": 1.8125,
-        "compressor": ("xz", 2.5),
+        "compressor": Compressor(name="xz", bits_per_byte=2.5),
         "parameters": 5_049_600,
         "model": "qwen3: 4 layers",
         "samples": (sample(),),
@@ -144,7 +145,7 @@ def html() -> str:
     "shown",
     [
         *("quickstart", "2026-03-04, 05:06", "torch 2.11", "cpu with 2 threads"),
-        *("1.812", "xz needs 2.50", "5.05 M", "410 k", "25.0 s"),
+        *("1.812", "xz needs 2.50 for the same text", "5.05 M", "410 k", "25.0 s"),
         *("ROMEO", "Enter a weaver.", "Temperature 0.8"),
         *("Training loss", "Held-out bits per byte", "Learning rate", "Gradient norm"),
         *("Red at the foot: skipped steps", "plays", "4.90 MB", "exact duplicate"),
@@ -181,7 +182,11 @@ def test_the_page_refers_to_nothing_outside_itself(html: str) -> None:
         {"problems": (f"see {SCRIPT} and `{SCRIPT}`",)},
         {"settings": (Setting(path=SCRIPT, value=SCRIPT, origin=SCRIPT),)},
         {"files": (StoredFile(path=SCRIPT, bytes=1, sha256=SCRIPT),)},
-        {"device": SCRIPT, "model": SCRIPT, "compressor": (SCRIPT, 2.0)},
+        {
+            "device": SCRIPT,
+            "model": SCRIPT,
+            "compressor": Compressor(name=SCRIPT, bits_per_byte=2.0),
+        },
         {"versions": {SCRIPT: SCRIPT}},
     ],
 )
@@ -190,6 +195,12 @@ def test_texts_are_shown_as_they_are_and_never_run(changes: dict[str, Any]) -> N
     assert "script" not in parsed.tags
     assert SCRIPT in parsed.text
     assert parsed.open == []
+
+
+def test_a_compressor_that_was_given_a_part_is_not_said_to_have_had_all() -> None:
+    part = Compressor(name="xz", bits_per_byte=2.5, characters=1_000_000)
+    text = Page(render_report(full_report(metrics=(), compressor=part))).text
+    assert "xz needs 2.50 for the first 1,000,000 characters of it" in text
 
 
 def test_problems_stand_before_the_numbers() -> None:

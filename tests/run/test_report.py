@@ -9,9 +9,10 @@ import pytest
 
 from textus.errors import StoreError
 from textus.interpret.report import render_report
+from textus.run import report
 from textus.run.api import build
-from textus.run.names import RECIPE, REPORT
-from textus.run.report import gather_report, read_settings, write_run_report
+from textus.run.names import REPORT
+from textus.run.report import gather_report, write_run_report
 from textus.run.stages import STAGES
 
 RECIPE_TREE: dict[str, Any] = {
@@ -80,7 +81,8 @@ def test_a_finished_run_gives_every_number(run: Path) -> None:
     assert all(stage.seconds is not None for stage in report.stages)
     assert "model/model.safetensors" in {file.path for file in report.files}
     assert report.compressor is not None
-    assert 0 < report.compressor[1] < 8
+    assert 0 < report.compressor.bits_per_byte < 8
+    assert report.compressor.characters is None
     assert report.device.startswith("cpu")
 
 
@@ -166,23 +168,36 @@ def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_unrelated_folder_of_the_name_of_a_stage_makes_no_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(StoreError, match="is not a run folder"):
+        write_run_report(tmp_path)
+    assert not (tmp_path / REPORT).exists()
+
+
+def test_a_mistake_in_the_program_is_not_taken_for_a_damaged_file(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "view_tokenizer", lambda tokenizer: None)
+    with pytest.raises(TypeError):
+        gather_report(run)
+
+
+def test_only_the_beginning_of_much_text_is_compressed_and_said_so(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "COMPRESSED_CHARACTERS", 100)
+    compressor = gather_report(run).compressor
+    assert compressor is not None
+    assert compressor.characters == 100
+
+
 def test_settings_come_with_their_origin(run: Path) -> None:
-    settings = {s.path: s for s in read_settings((run / RECIPE).read_text())}
+    settings = {s.path: s for s in gather_report(run).settings}
     assert (settings["train.steps"].value, settings["train.steps"].origin) == ("4", "recipe")
     assert settings["model.num_layers"].origin == "depth"
     assert settings["train.clip"].origin == "default"
     assert settings["corpus.source[1].name"].value == '"weft"'
-
-
-def test_a_comment_is_told_from_a_hash_in_a_text() -> None:
-    text = '[a]\nb = "x  # y"  # said  # twice\nc = ["#", "  # "]\n[[d.e]]\nf = 1\n[[d.e]]\nf = 2\n'
-    found = [(s.path, s.value, s.origin) for s in read_settings(text)]
-    assert found == [
-        ("a.b", '"x  # y"', "said  # twice"),
-        ("a.c", '["#", "  # "]', "default"),
-        ("d.e[0].f", "1", ""),
-        ("d.e[1].f", "2", ""),
-    ]
 
 
 def test_a_page_of_a_run_refers_to_nothing_outside(run: Path) -> None:

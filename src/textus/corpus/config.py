@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
 from textus.errors import RecipeError
+from textus.text import replace_surrogates
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,12 @@ class Source:
                 "uri='' is empty; use a folder, a file, a glob, package:NAME/path, "
                 "or an address such as https://..."
             )
+        for field, value in (("uri", self.uri), ("name", self.name)):
+            if replace_surrogates(value) != value:
+                raise RecipeError(
+                    f"{field}={value!r} has bytes that are not UTF-8, which no recipe can hold; "
+                    "rename the file, or name it by a glob with ? for each of them"
+                )
         if self.weight is not None and not 0 < self.weight < float("inf"):
             raise RecipeError(f"weight={self.weight} is no share; use a number above 0")
 

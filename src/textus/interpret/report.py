@@ -26,6 +26,16 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compressor:
+    """What a general-purpose compressor makes of the held-out text."""
+
+    name: str
+    bits_per_byte: float
+    characters: int | None = None
+    """It was given the first so many only; None: the whole text."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """What became of the documents of one source."""
 
@@ -111,8 +121,7 @@ class RunReport:
     """What a person should know before anything else."""
     bits_per_byte: float | None = None
     """Of all held-out text."""
-    compressor: tuple[str, float] | None = None
-    """A general-purpose compressor, and the bits per byte it needs for the held-out text."""
+    compressor: Compressor | None = None
     parameters: int | None = None
     model: str = ""
     """What the model is, in a few words."""
@@ -159,12 +168,17 @@ def render_report(report: RunReport) -> str:
     environment.filters |= {name: getattr(numbers, name) for name in names}
     template = resources.files("textus.interpret").joinpath("report.html.jinja").read_text("utf-8")
     shown = replace(report, sources=report.sources[:SOURCES], files=report.files[:FILES])
+    compressor = report.compressor
     total = CorpusReport([source.corpus for source in report.sources]).total
     return environment.from_string(template).render(
         report=shown,
         more_sources=len(report.sources) - len(shown.sources),
         more_files=len(report.files) - len(shown.files),
-        charts=draw_training(report.metrics, report.steps, report.compressor),
+        charts=draw_training(
+            report.metrics,
+            report.steps,
+            compressor and (compressor.name, compressor.bits_per_byte),
+        ),
         total=total,
         reasons=sorted(total.dropped.items(), key=lambda item: -item[1].documents),
         unread=[p for source in report.sources for p in source.corpus.problems][:PROBLEMS],

@@ -39,7 +39,7 @@ def draw_training(
     first of them.
 
     `compressor` is the name of a general-purpose compressor and the bits per byte that it needs for
-    the same text.
+    held-out text.
     """
     loss = finite(read_curve(records, "loss"))
     if not len(loss):

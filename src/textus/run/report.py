@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from textus.corpus.documents import read_documents
 from textus.corpus.report import CorpusReport
-from textus.errors import StoreError, TextusError
+from textus.errors import TextusError
 from textus.interpret.report import (
+    Compressor,
     RunReport,
     Sample,
     Setting,
@@ -26,8 +27,11 @@ from textus.interpret.tokens import TokenizerView, view_tokenizer
 from textus.model.config import ModelConfig
 from textus.model.files import WEIGHTS, read_config
 from textus.model.size import count_parameters, flops_per_token
-from textus.recipe import Tree, build, flatten
+from textus.recipe import Tree, build
+from textus.run.folder import check_run
+from textus.run.freshness import outdated
 from textus.run.names import RECIPE, REPORT, TRAINING
+from textus.run.notes import read_notes
 from textus.run.stages import STAGES
 from textus.store import MANIFEST, Manifest, read_manifest, write_file
 from textus.tokenizer.tokenizer import Tokenizer
@@ -35,9 +39,9 @@ from textus.train.metrics import Record, read_metrics
 
 T = TypeVar("T")
 
-COMPRESSED_BYTES = 1_000_000  # of held-out text, given to the compressor: about a second's work
+COMPRESSED_CHARACTERS = 1_000_000  # of held-out text: compressing much more would take long
 
-_UNREADABLE = (TextusError, OSError, ValueError, LookupError, TypeError, AttributeError)
+_UNREADABLE = (TextusError, OSError, ValueError, KeyError)
 
 
 def write_run_report(run: Path) -> Path:
@@ -46,11 +50,7 @@ def write_run_report(run: Path) -> Path:
     Whatever is not there yet is left out, and what cannot be read is named at the top of the page.
     The same folder gives the same page. StoreError if `run` is no run folder.
     """
-    if not (run / RECIPE).is_file() and not any((run / stage.output).is_dir() for stage in STAGES):
-        raise StoreError(
-            f"{run} is not a run folder: there is no {RECIPE} in it. "
-            f"Make one with: textus run recipes/quickstart.toml --run {run}"
-        )
+    check_run(run)
     path = run / REPORT
     write_file(path, render_report(gather_report(run)))
     return path
@@ -80,7 +80,6 @@ class _Gatherer:
         config = self._try("the model's settings", self._model_config)
         newest = max(self.manifests.values(), key=lambda m: m.created, default=None)
         trained = self.manifests.get("pretrain")
-        settings = self._try("the settings", lambda: list(read_settings(self.text))) or []
         report = RunReport(
             name=self.run.resolve().name,
             created=newest.created if newest else "",
@@ -100,7 +99,7 @@ class _Gatherer:
             splits=self._of("tokenize", "the token shards", self._splits) or (),
             speed=self._try("the training times", lambda: self._speed(config)),
             stages=tuple(self._stage_times()),
-            settings=tuple(settings),
+            settings=self._try("the settings", self._settings) or (),
             files=tuple(self._files()),
         )
         return replace(report, problems=(*self._troubles(report), *self.problems))
@@ -160,10 +159,16 @@ class _Gatherer:
         made = self.manifests.get("tokenizer")
         return replace(config, vocab_size=made.counts["vocab_size"]) if made else config
 
-    def _compress(self) -> tuple[str, float] | None:
-        text = _beginning(self._held_out(), COMPRESSED_BYTES).encode()
-        compressed = lzma.compress(text, preset=9)
-        return ("xz", 8 * len(compressed) / len(text)) if text else None
+    def _compress(self) -> Compressor | None:
+        beginning, is_all = _beginning(self._held_out(), COMPRESSED_CHARACTERS)
+        if not beginning:
+            return None
+        text = beginning.encode()
+        return Compressor(
+            name="xz",
+            bits_per_byte=8 * len(lzma.compress(text, preset=9)) / len(text),
+            characters=None if is_all else len(beginning),
+        )
 
     def _held_out(self) -> Iterator[str]:
         return (document.text for document in read_documents(self.run / "corpus", "held_out"))
@@ -221,6 +226,16 @@ class _Gatherer:
             seconds = max(manifest.seconds, manifest.counts.get("seconds", 0)) if manifest else None
             yield StageTime(name=stage.name, title=stage.title, seconds=seconds)
 
+    def _settings(self) -> tuple[Setting, ...]:
+        return tuple(
+            Setting(
+                path=path,
+                value=json.dumps(value, ensure_ascii=False),
+                origin=note or "default",
+            )
+            for path, (value, note) in read_notes(self.text).items()
+        )
+
     def _files(self) -> Iterator[StoredFile]:
         for stage in STAGES:
             manifest = self.manifests.get(stage.name)
@@ -262,15 +277,11 @@ class _Gatherer:
 
     def _outdated(self) -> Iterator[str]:
         """Stages that were made from something that has been made again since."""
-        for stage in STAGES:
-            manifest = self.manifests.get(stage.name)
-            for name in stage.inputs if manifest else ():
-                source = self.manifests.get(name)
-                if manifest and source and manifest.inputs.get(name) not in (None, source.digest):
-                    yield (
-                        f"{stage.name} was made from an earlier output of {name}; "
-                        "`textus run --redo` makes it again."
-                    )
+        for stage, names in outdated(self.manifests).items():
+            yield (
+                f"{stage} was made from an earlier output of {' and '.join(names)}; "
+                "`textus run --redo` makes it again."
+            )
 
     def _few_tokens(self, report: RunReport) -> Iterator[str]:
         asked = self.recipe.get("tokenizer", {}).get("vocab_size")
@@ -281,55 +292,16 @@ class _Gatherer:
             )
 
 
-def read_settings(text: str) -> Iterator[Setting]:
-    """Every value of a resolved recipe, and the comment behind it: where it comes from."""
-    table = ""
-    seen: dict[str, int] = {}
-    for line in text.splitlines():
-        if line.startswith("["):
-            table = _table_path(line, seen)
-        elif line.strip():
-            assignment, origin = _split_comment(line)
-            for path, value in flatten(tomllib.loads(assignment)).items():
-                full = f"{table}.{path}".lstrip(".")
-                yield Setting(path=full, value=_plain(value), origin=origin or "default")
-
-
-def _table_path(header: str, seen: dict[str, int]) -> str:
-    """`[a.b]` as a.b, and the second `[[a.b]]` as a.b[1]; `seen` counts them."""
-    name = header.strip("[]")
-    if header.startswith("[["):
-        seen[name] = seen.get(name, -1) + 1
-    for repeated, number in seen.items():
-        if name == repeated or name.startswith(f"{repeated}."):
-            return f"{repeated}[{number}]{name.removeprefix(repeated)}"
-    return name
-
-
-def _split_comment(line: str) -> tuple[str, str]:
-    """The assignment in a line, and the comment behind it; a `#` inside a string is none."""
-    place = -1
-    while (place := line.find("  # ", place + 1)) >= 0:
-        try:
-            tomllib.loads(line[:place])
-        except tomllib.TOMLDecodeError:
-            continue
-        return line[:place], line[place + 4 :]
-    return line, ""
-
-
-def _plain(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _beginning(texts: Iterable[str], characters: int) -> str:
+def _beginning(texts: Iterable[str], characters: int) -> tuple[str, bool]:
+    """The first so many characters of texts one below the other, and whether that is all."""
     parts, length = [], 0
     for text in texts:
-        parts.append(text[: characters - length])
-        length += len(parts[-1])
-        if length >= characters:
+        parts.append(text)
+        length += len(text) + 1
+        if length > characters + 1:
             break
-    return "\n".join(parts)
+    joined = "\n".join(parts)
+    return joined[:characters], len(joined) <= characters
 
 
 def _split(name: str, sources: Iterable[dict[str, Any]]) -> Split:
