@@ -67,7 +67,7 @@ def digest(value: object) -> str:
 def versions() -> dict[str, str]:
     """Versions of Python and of the installed packages that decide results."""
     found = {"python": platform.python_version()}
-    for name in ("textus", "torch", "numpy", "pyarrow", "regex", "ftfy"):
+    for name in ("textus", "torch", "numpy", "pyarrow", "ftfy"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found

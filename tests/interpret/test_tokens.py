@@ -30,8 +30,9 @@ def test_a_piece_of_a_character_is_shown_as_its_bytes() -> None:
     assert show("é".encode()[:1]) == (Part("C3", True),)
 
 
-def test_control_characters_are_shown_by_number() -> None:
-    assert show(b"\x00") == (Part("U+0000", True),)
+@pytest.mark.parametrize("code", [0x00, 0x0B, 0x2028, 0x3000])
+def test_control_characters_and_rare_spaces_are_shown_by_number(code: int) -> None:
+    assert show(chr(code).encode()) == (Part(f"U+{code:04X}", True),)
 
 
 def test_long_runs_are_counted_in_lists_only() -> None:

@@ -52,7 +52,7 @@ class InputFile:
                 "the corpus would be made without it, so the run ends here: see to the machine "
                 "(its disks, its limit of open files) and start again"
             ) from error
-        return error.strerror
+        return os.strerror(error.errno)
 
 
 def _printable(name: str) -> str:

@@ -74,8 +74,8 @@ def write_shards(
 
     `documents` gives (source name, text); it is read once, about a megabyte of text at a time.
     `encode` takes a list of texts and returns the ids of each, in order, without special tokens.
-    Returns the counts per source, by name. Raises DataError when there is no document, or when the encoder's ids do not fit the
-    vocabulary.
+    Returns the counts per source, by name. Raises DataError when there is no document, or when the
+    encoder's ids do not fit the vocabulary.
     """
     if not 0 <= end_of_text < vocab_size:
         raise DataError(f"end_of_text={end_of_text} is outside the vocabulary of {vocab_size} ids.")

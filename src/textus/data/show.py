@@ -94,7 +94,8 @@ def _heading(batch: Batch, segments: list[list[_Segment]]) -> list[str]:
     predicted = int((batch.targets != IGNORED).sum())
     count = sum(map(len, segments))
     return [
-        f"{count_of(rows, 'row')} of {seq_len} tokens, {count_of(predicted, 'prediction')} to learn.",
+        f"{count_of(rows, 'row')} of {seq_len} tokens, "
+        f"{count_of(predicted, 'prediction')} to learn.",
         f"{count_of(count, 'segment')}: documents, or the parts of them that fell into a row.",
         "Attention stays inside a segment: no token sees another document.",
         "",

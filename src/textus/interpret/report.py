@@ -177,7 +177,7 @@ def render_report(report: RunReport) -> str:
         charts=draw_training(
             report.metrics,
             report.steps,
-            compressor and (compressor.name, compressor.bits_per_byte),
+            (compressor.name, compressor.bits_per_byte) if compressor else None,
         ),
         total=total,
         reasons=sorted(total.dropped.items(), key=lambda item: -item[1].documents),

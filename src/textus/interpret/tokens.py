@@ -95,7 +95,7 @@ def _parts(token: bytes, *, after_newlines: str, run: int | None = None) -> Iter
         return
     for character, same in groupby(text):
         length = len(list(same))
-        mark = character in _MARKS or not (character.isprintable() or character.isspace())
+        mark = character in _MARKS or not character.isprintable()
         glyph = _MARKS.get(character, f"U+{ord(character):04X}" if mark else character)
         if run and length >= run:
             yield Part(glyph, mark)

@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from textus.data.batch import Batch
+from textus.interpret.numbers import duration
 from textus.model.config import ModelConfig
 from textus.model.size import cache_memory, count_parameters, flops_per_token, training_memory
 from textus.model.transformer import Transformer
@@ -75,7 +76,7 @@ def describe_plan(resolved: Resolved) -> Iterator[str]:
         return
     yield "fits         yes"
     seconds = seconds_per_step(recipe, device)
-    total = _duration(seconds * recipe.train.steps)
+    total = duration(seconds * recipe.train.steps)
     yield f"time         {seconds:.2f} s a step, {total} for training, by a probe on this machine"
 
 
@@ -103,12 +104,6 @@ def _memory_of(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info()[0]
     return psutil.virtual_memory().available
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def seconds_per_step(recipe: Recipe, device: torch.device) -> float:

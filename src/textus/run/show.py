@@ -8,6 +8,7 @@ from pathlib import Path
 from textus.data.shards import open_shards
 from textus.data.show import show_batch
 from textus.run.folder import check_run, load_recipe
+from textus.run.freshness import outdated
 from textus.run.graph import status
 from textus.run.pretrain import make_loader
 from textus.run.stages import STAGES
@@ -33,10 +34,13 @@ def _terminal_width() -> int:
 def describe_status(run: Path) -> Iterator[str]:
     """A line for each stage of a run folder."""
     check_run(run)
-    for entry in status(STAGES, run):
+    entries = list(status(STAGES, run))
+    stale = outdated({e.stage.name: e.manifest for e in entries if e.manifest})
+    for entry in entries:
         manifest = entry.manifest
         detail = ""
+        state = "outdated" if entry.stage.name in stale else entry.state
         if manifest:
             size = sum(file["bytes"] for file in manifest.files.values())
             detail = f"{manifest.created}  {manifest.seconds:8.1f} s  {size / 1e6:9.2f} MB"
-        yield f"{entry.stage.name:10} {entry.state:10} {detail}".rstrip()
+        yield f"{entry.stage.name:10} {state:10} {detail}".rstrip()
