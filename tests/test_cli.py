@@ -115,7 +115,7 @@ def test_help_lists_every_setting_with_type_default_and_meaning(call: Call, comm
         (["frobnicate"], "'frobnicate' is unknown; known: run, corpus"),
         (["recipe", "shwo"], "'shwo' is unknown; did you mean 'show'?"),
         (["run", "x", "--rdeo"], "unknown argument --rdeo; did you mean '--redo'?"),
-        (["run", "x", "y"], "unknown argument y"),
+        (["run", "x", "y"], "unknown argument 'y'"),
         (["generate", "x", "--promt", "a"], "--promt; did you mean '--prompt'?"),
         (["generate", "x", "--prompts=a"], "--prompts=a; did you mean '--prompt'?"),
         (["generate", "x", "--train.steps", "3"], "unknown argument --train.steps"),
@@ -350,27 +350,29 @@ class NoDogs(MapStep):
 def test_code_that_a_recipe_names_runs_only_when_allowed(
     call: Call, recipe: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    (tmp_path / "own_steps.py").write_text(CODE)
+    (tmp_path / "canine_steps.py").write_text(CODE)
     monkeypatch.syspath_prepend(tmp_path)
-    recipe["corpus"]["step"] = [{"kind": "own_steps:NoDogs", "word": "wolf"}]
+    recipe["corpus"]["step"] = [{"kind": "canine_steps:NoDogs", "word": "wolf"}]
     file, run = tmp_path / "own.toml", tmp_path / "run"
     file.write_text(to_toml(recipe))
     said = call("run", file, "--run", run)
     assert said.code == 1
-    assert "'own_steps:NoDogs' is code outside Textus" in said.err
+    assert "'canine_steps:NoDogs' is code outside Textus" in said.err
     assert "--allow-code" in said.err
-    assert "own_steps" not in sys.modules
+    assert "canine_steps" not in sys.modules
     assert not run.exists()
     assert call("run", file, "--run", run, "--allow-code").code == 0
     assert read_toml(run / "recipe.toml")["corpus"]["step"] == [
-        {"kind": "own_steps:NoDogs", "word": "wolf"}
+        {"kind": "canine_steps:NoDogs", "word": "wolf"}
     ]
     for command in (["evaluate"], ["data", "show"]):
         assert call(*command, run).code == 1
         assert call(*command, run, "--allow-code").code == 0
     for command in (["status"], ["generate"], ["report"]):  # need nothing of it
         assert call(*command, run).code == 0
-    misspelt = call("run", file, "--run", run, "--allow-code", "--corpus.step", "own_steps:Nodogs")
+    misspelt = call(
+        "run", file, "--run", run, "--allow-code", "--corpus.step", "canine_steps:Nodogs"
+    )
     assert misspelt.code == 1
     assert "cannot be loaded" in misspelt.err
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,19 +21,20 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="gloo under torchrun nee
 MakeTrainer = Callable[..., Trainer]
 
 
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
 def _torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
+    command = [*TORCHRUN, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return done
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory, make_trainer: MakeTrainer) -> Path:
+def _train_together(folder: Path, make_trainer: MakeTrainer) -> Path:
     """What two processes made; `resumed` was begun by one process."""
-    folder = tmp_path_factory.mktemp("together")
+    folder = folder / "together"
     calls = iter(range(1, 1000))
     alone = make_trainer(folder / "resumed", steps=20, rows_per_step=5, micro_rows=2)
     assert not alone.run(None, Listener(stopping=lambda: next(calls) == 9))
@@ -45,35 +48,21 @@ def _losses(folder: Path) -> list[float]:
     return [record["loss"] for record in records]
 
 
-def _alone(make_trainer: MakeTrainer, folder: Path, rows: int) -> list[float]:
-    trainer = make_trainer(folder, steps=20, rows_per_step=rows, micro_rows=2)
-    assert trainer.run()
-    return _losses(folder)
-
-
-@pytest.mark.parametrize("rows", [1, 4, 5])
-def test_two_processes_have_the_loss_curve_of_one(
-    together: Path, make_trainer: MakeTrainer, tmp_path: Path, rows: int
-):
-    """Also where rows do not divide evenly, and where one process has none at all."""
-    expected = _alone(make_trainer, tmp_path, rows)
-    assert expected[-1] < expected[0] - 0.1
-    assert _losses(together / f"rows-{rows}") == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize("folder", ["stopped", "resumed"])
-def test_a_run_goes_on_with_another_number_of_processes(
-    together: Path, make_trainer: MakeTrainer, tmp_path: Path, folder: str
-):
-    expected = _alone(make_trainer, tmp_path, 5)
-    assert _losses(together / folder) == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize("folder", ["rows-1", "rows-4", "rows-5", "stopped", "resumed"])
-def test_all_processes_end_with_the_same_weights(together: Path, folder: str):
-    one, other = (json.loads((together / folder / f"rank-{n}.json").read_text()) for n in (0, 1))
-    assert one == other
-    assert one["step"] == 20
+def test_two_processes_train_as_one(make_trainer: MakeTrainer, tmp_path: Path):
+    """Also where rows do not divide evenly, where one process has none at all, and where training
+    was begun by one process or stopped on the way."""
+    together = _train_together(tmp_path, make_trainer)
+    expected = {}
+    for rows in (1, 4, 5):
+        trainer = make_trainer(tmp_path / f"{rows}", steps=20, rows_per_step=rows, micro_rows=2)
+        assert trainer.run()
+        expected[rows] = _losses(tmp_path / f"{rows}")
+        assert expected[rows][-1] < expected[rows][0] - 0.1
+    for name, rows in {"rows-1": 1, "rows-4": 4, "rows-5": 5, "stopped": 5, "resumed": 5}.items():
+        assert _losses(together / name) == pytest.approx(expected[rows], abs=1e-5), name
+        one, other = (json.loads((together / name / f"rank-{n}.json").read_text()) for n in (0, 1))
+        assert one == other, name  # the weights, to the last bit
+        assert one["step"] == 20
 
 
 def test_a_whole_run_under_torchrun(
@@ -99,3 +88,27 @@ def test_a_whole_run_under_torchrun(
     assert manifest["counts"]["processes"] == 2
     skipped = go(recipe, run)
     assert all("is up to date" in line for line in skipped)
+
+
+@pytest.mark.slow
+def test_ctrl_c_under_torchrun_saves_and_one_process_goes_on(
+    recipe: dict[str, Any], tmp_path: Path, go: Callable[..., list[str]]
+):
+    """The terminal sends the signal to every process, and torchrun hands it on once more."""
+    recipe["train"] |= {"steps": 400, "save_every": 10_000, "eval_every": 10_000}
+    file, run = tmp_path / "tiny.toml", tmp_path / "run"
+    file.write_text(to_toml(recipe))
+    command = [*TORCHRUN, "-m", "--", "textus", "run", str(file), "--run", str(run)]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, start_new_session=True
+    )
+    metrics = run / "training" / "metrics.jsonl"
+    while not (metrics.is_file() and metrics.stat().st_size):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    (saved,) = (run / "training" / "checkpoints").iterdir()
+    assert "stopping after this step, with a checkpoint" in error
+    assert 0 < int(saved.name.removeprefix("step-")) < 400
+    assert f"resumed from {saved.name}" in go(recipe, run)

@@ -59,7 +59,8 @@ def test_a_full_disk_is_explained_and_costs_nothing(
     for earlier in stages[: stages.index(stage)]:
         go(recipe, run, only=earlier)
     run.mkdir(exist_ok=True)
-    (run / "recipe.toml").write_text((finished / "recipe.toml").read_text())
+    for name in ("recipe.toml", "written.toml"):
+        (run / name).write_text((finished / name).read_text())
     before = content(run)
     with _room_for(room), pytest.raises(SystemExit) as caught:
         main(["run", str(file), "--run", str(run)])

@@ -44,10 +44,10 @@ def _trials(tmp_path: Path, *arguments: object) -> list[dict[str, Any]]:
 def test_killed_at_any_call_of_a_save_the_run_ends_as_if_it_had_not_been(
     recipe_file: Path, tmp_path: Path, expected: dict[str, Any], content: Content
 ):
-    """With keep=1 the calls are those that write a checkpoint, swap it in and remove the old; the
-    first checkpoint has none to remove, so that the second is looked at too."""
-    trials = _trials(tmp_path, "calls", recipe_file, tmp_path, 1, 32)
-    assert len(trials) == 32
+    """From the first step's last calls to the third's first: with keep=1 they write the second
+    checkpoint, swap it in and remove the one before."""
+    trials = _trials(tmp_path, "calls", recipe_file, tmp_path, 18, 46)
+    assert len(trials) == 29
     for trial in trials:
         assert trial["killed"], trial
         assert trial["end"] == 0, trial

@@ -20,7 +20,7 @@ Go = Callable[..., list[str]]
 
 @pytest.fixture
 def recipe_file(recipe: dict[str, Any], tmp_path: Path) -> Path:
-    recipe["train"] |= {"steps": 250, "save_every": 100_000, "eval_every": 100_000}
+    recipe["train"] |= {"steps": 150, "save_every": 100_000, "eval_every": 100_000}
     path = tmp_path / "tiny.toml"
     path.write_text(to_toml(recipe))
     return path
@@ -44,8 +44,8 @@ def test_a_signal_saves_and_the_run_goes_on(
     assert "stopping after this step, with a checkpoint" in error
     (saved,) = (run / "training" / "checkpoints").iterdir()
     step = int(saved.name.removeprefix("step-"))
-    assert 0 < step < 250
-    assert f"saved at step {step} of 250; the same command goes on from there" in error
+    assert 0 < step < 150
+    assert f"saved at step {step} of 150; the same command goes on from there" in error
     assert "Traceback" not in error
     assert not (run / "model").exists()
     assert f"resumed from {saved.name}" in go(recipe_file, run)

@@ -202,7 +202,7 @@ def _finished(output: Path, context: Context) -> Manifest | None:
     """The manifest of a finished stage. With --redo what is damaged counts as not there."""
     try:
         manifest = read_manifest(output)
-        if manifest and context.redo is not None and rank() == 0:
+        if manifest and context.redo is not None:
             verify(output)
     except DamagedError as error:
         if not context.may_replace:
