@@ -152,6 +152,15 @@ def test_the_newest_valid_checkpoint_is_used_and_the_damaged_one_named(
     assert losses[0] == losses[1]
 
 
+def test_a_resumed_run_removes_what_is_older_than_it_keeps(
+    tmp_path: Path, make_trainer: MakeTrainer
+):
+    """A process that was killed between writing a checkpoint and removing the one before."""
+    make_trainer(tmp_path, save_every=1, steps=4, keep=9).run()
+    make_trainer(tmp_path, save_every=1, steps=4, keep=1).run()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]
+
+
 def test_with_every_checkpoint_damaged_training_begins_anew(
     tmp_path: Path, make_trainer: MakeTrainer
 ):

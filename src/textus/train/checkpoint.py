@@ -57,7 +57,6 @@ def save_checkpoint(
     """Writes `folder/step-N`, then removes all but the newest `keep` checkpoints.
 
     `companions` are files that are copied into it, so that it is complete in itself.
-    Later ones, which can only be damaged, do not count; training will write them anew.
     """
     path = folder / f"step-{state.step:08d}"
     manifest = Manifest(kind="checkpoint", counts={"step": state.step, "tokens": state.tokens})
@@ -67,9 +66,17 @@ def save_checkpoint(
         (work / STATE).write_text(json.dumps(asdict(state)) + "\n", "utf-8")
         for file in companions:
             shutil.copy(file, work)
-    for old in [found for found in _checkpoints(folder) if found.name <= path.name][keep:]:
-        remove_folder(old)
+    remove_older(path, keep)
     return path
+
+
+def remove_older(path: Path, keep: int) -> None:
+    """Removes all but the newest `keep` checkpoints, of which `path` is the first.
+
+    Later ones, which can only be damaged, do not count; training will write them anew.
+    """
+    for old in [found for found in _checkpoints(path.parent) if found.name <= path.name][keep:]:
+        remove_folder(old)
 
 
 def newest_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | None:

@@ -25,6 +25,7 @@ from textus.train.checkpoint import (
     TrainState,
     load_checkpoint,
     newest_checkpoint,
+    remove_older,
     save_checkpoint,
 )
 from textus.train.config import TrainConfig
@@ -219,6 +220,8 @@ class Trainer:
         self.state = load_checkpoint(path, self.model, self.optimizers)
         if not self.config.overfit_batch:
             self.batches.restore(self.state.loader)
+        if rank() == 0:
+            remove_older(path, self.config.keep)  # what a process killed after saving left
         listener.say(f"resumed from {path.name}")
 
     def _save(self, log: MetricsLog | None) -> None:

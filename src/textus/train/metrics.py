@@ -2,6 +2,7 @@
 request."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +27,12 @@ class MetricsLog:
         self._events = _event_writer(folder / "tensorboard", keep_steps) if tensorboard else None
 
     def write(self, record: Record) -> None:
-        """Adds a record; it reaches the file at once."""
-        self._file.write(json.dumps(record).encode() + b"\n")
+        """Adds a record of numbers; it reaches the file at once.
+
+        What is not finite becomes null, since JSON knows neither NaN nor infinity.
+        """
+        strict = {k: None if v != v or abs(v) == math.inf else v for k, v in record.items()}
+        self._file.write(json.dumps(strict).encode() + b"\n")
         self._file.flush()
         if self._events is not None:
             for name, value in record.items():
@@ -49,13 +54,16 @@ class MetricsLog:
 
 
 def read_metrics(folder: Path) -> Iterator[Record]:
-    """The records in a folder, oldest first; a last line that was cut off is left out."""
+    """The records in a folder, oldest first; a last line that was cut off is left out.
+
+    A number that was not finite is NaN.
+    """
     file = folder / "metrics.jsonl"
     if not file.exists():
         return
     for line in file.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):
-            yield json.loads(line)
+            yield {k: math.nan if v is None else v for k, v in json.loads(line).items()}
 
 
 def _event_writer(folder: Path, keep_steps: int) -> Any:
