@@ -14,7 +14,7 @@ test: .venv/tested  ## style, types, layers and every test
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
 	$(BIN)/python tools/size.py
-	$(BIN)/pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -21,6 +21,7 @@ needs_plays = pytest.mark.skipif(
 
 @needs_plays
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_tutorial_runs_as_it_stands(tmp_path: Path):
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
@@ -70,7 +71,7 @@ def _run(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"PYTHONUTF8": "1"},
+        env=os.environ | {"PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"},
     )
     assert (result.returncode != 0) == fails, f"{command}\n{result.stdout}\n{result.stderr}"
     return result
