@@ -77,8 +77,10 @@ def _put(tree: Tree, path: list[str], value: Text) -> None:
     for depth, key in enumerate(folders):
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
+            taken = ".".join(folders[: depth + 1])
             raise RecipeError(
-                f"--{'.'.join(path)}: {'.'.join(folders[: depth + 1])} has a value already"
+                f"--{'.'.join(path)}: {taken} has a value already; to set more of it, "
+                f"name its kind with --{taken}.kind, or write the table into a recipe file"
             )
     if last not in tree:
         tree[last] = value

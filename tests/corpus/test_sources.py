@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textus.corpus.config import CorpusConfig, Source
+from textus.corpus.config import RUN_MARK, CorpusConfig, Source
 from textus.corpus.sources import InputFile, digest, find_files, fingerprint
 from textus.errors import DataError
 
@@ -152,3 +152,12 @@ def test_an_unreadable_file_still_has_a_fingerprint(tmp_path):
     (tmp_path / "b.txt").symlink_to(tmp_path / "gone.txt")
     entries = fingerprint(CorpusConfig(source=(source(tmp_path),)))
     assert [e["digest"].startswith("unreadable") for e in entries] == [False, True]
+
+
+def test_run_folders_below_a_source_are_passed_over(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("a text of one's own")
+    run = tmp_path / "runs" / "mine"
+    (run / "corpus").mkdir(parents=True)
+    (run / RUN_MARK).write_text("")
+    (run / "corpus" / "held_out.jsonl").write_text("{}")
+    assert paths(tmp_path) == ["a.txt"]

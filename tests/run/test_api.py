@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import textus
+from textus.errors import RecipeError, StoreError
 from textus.recipe import read_toml, to_toml
 
 Tree = dict[str, Any]
@@ -52,3 +53,20 @@ def test_settings_from_python_have_python_s_types(recipe: Tree, tmp_path: Path):
     assert (saved["train"]["clip"], saved["samples"]["prompts"]) == (2.0, ["a", "b"])
     written = json.loads((run / "samples" / "samples.json").read_text())
     assert [sample["prompt"] for sample in written] == ["a", "b"]
+
+
+def test_a_folder_with_other_things_in_it_is_no_place_for_a_run(recipe: Tree, tmp_path: Path):
+    mine = tmp_path / "mine"
+    (mine / "corpus").mkdir(parents=True)
+    (mine / "corpus" / "novel.txt").write_text("my only copy")
+    with pytest.raises(StoreError, match=r"is no run folder, and holds other things \('corpus'\)"):
+        textus.build(recipe, mine)
+    assert (mine / "corpus" / "novel.txt").read_text() == "my only copy"
+
+
+def test_settings_of_generate_are_checked_like_a_recipe(finished: Path):
+    model = textus.load(finished)
+    with pytest.raises(RecipeError, match="unknown setting max_tokens"):
+        model.generate("a", max_tokens=5)
+    with pytest.raises(RecipeError, match="temperature='hot' should be a number"):
+        model.generate("a", temperature="hot")

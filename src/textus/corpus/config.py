@@ -13,6 +13,9 @@ from textus.text import replace_surrogates
 if TYPE_CHECKING:
     import pyarrow as pa
 
+RUN_MARK = "written.toml"
+"""The file that makes a folder a run folder; such folders are never sources."""
+
 WILDCARD = re.compile(r"[*?\[]")
 
 

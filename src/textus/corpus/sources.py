@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from textus.corpus.config import WILDCARD, CorpusConfig, Source
+from textus.corpus.config import RUN_MARK, WILDCARD, CorpusConfig, Source
 from textus.corpus.readers import is_supported, supported_suffixes
 from textus.corpus.remote import RemoteFolder
 from textus.errors import DataError
@@ -125,8 +125,12 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _walk(folder: Path) -> Iterable[Path]:
-    """Every file below, but for hidden ones and Python's caches."""
+    """Every file below, but for hidden ones, Python's caches, and what runs of ours have written:
+    a model must not learn from the held-out text of another run, or from its own."""
     for parent, folders, names in os.walk(folder):
+        if RUN_MARK in names:
+            folders.clear()
+            continue
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__pycache__"]
         yield from (Path(parent, name) for name in names if not name.startswith("."))
 

@@ -1,6 +1,7 @@
 """Build and load from Python: what `textus run` and `textus generate` do."""
 
 import contextlib
+import dataclasses
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from textus.generate.config import SampleConfig
 from textus.generate.generate import Completion, generate
 from textus.parallel.collectives import barrier, processes, rank
 from textus.recipe import Tree, read_toml, to_toml, to_tree
+from textus.recipe import build as build_config
 from textus.run.device import choose_device
 from textus.run.folder import Loaded, check_run, load_run
 from textus.run.graph import Context, Display, Stopped, run_stages
@@ -48,13 +50,14 @@ class Model:
         self.tokenizer = loaded.tokenizer
 
     def generate(self, prompt: str = "", **settings: Any) -> str:
-        """A continuation of the prompt. `settings` are those of SampleConfig: temperature,
-        max_new_tokens, ..."""
+        """What follows the prompt, without it. `settings` are those of SampleConfig:
+        max_new_tokens, temperature, top_k, top_p, min_p, seed, stop, truncate_prompt."""
         return self.generate_many([prompt], **settings)[0].text
 
     def generate_many(self, prompts: Sequence[str], **settings: Any) -> list[Completion]:
         """A continuation of each prompt, written at the same time."""
-        return generate(self.model, self.tokenizer, prompts, SampleConfig(**settings))
+        config = build_config(SampleConfig, settings)
+        return generate(self.model, self.tokenizer, prompts, config)
 
 
 def load(run: str | Path, device: str = "auto") -> Model:
@@ -95,7 +98,8 @@ def evaluate_stage(run: Path, display: Display) -> Evaluation:
     check_run(run)
     if read_manifest(run / "model") is None:
         return evaluate_held_out(run, display.say, display.progress)
-    run_recipe(resolve_recipe(run, {}), run, display, only="evaluate")
+    quiet = dataclasses.replace(display, say=lambda text: None)  # the caller shows the table
+    run_recipe(resolve_recipe(run, {}), run, quiet, only="evaluate")
     return read_evaluation(json.loads((run / "evaluation" / "evaluation.json").read_text("utf-8")))
 
 
@@ -114,12 +118,13 @@ def _first_holds(run: Path) -> Iterator[None]:
 
 def _refuse_other_folder(run: Path) -> None:
     """StoreError for a folder that is in use for something else: a run would replace its files."""
-    names = [*(stage.output for stage in STAGES), TRAINING]
-    taken = [name for name in names if (run / name).exists()]
-    if taken and not (run / RECIPE).is_file():
+    if not run.is_dir() or (run / RECIPE).is_file():
+        return
+    others = sorted(path.name for path in run.iterdir() if not path.name.startswith(".lock"))
+    if others:
         raise StoreError(
-            f"{run} is no run folder, and holds a folder {taken[0]!r} that a run would replace; "
-            "give another folder with --run"
+            f"{run} is no run folder, and holds other things ({others[0]!r}); give a new folder "
+            "with --run. (Documents to learn from are named with --corpus.source.)"
         )
 
 

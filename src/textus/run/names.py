@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from textus.corpus.config import RUN_MARK
+
 RECIPE = "recipe.toml"  # every value, with its origin
-WRITTEN = "written.toml"  # what the recipe file and the command line said
+WRITTEN = RUN_MARK  # what the recipe file and the command line said
 TRAINING = "training"
 CHECKPOINTS = f"{TRAINING}/checkpoints"
 REPORT = "report.html"

@@ -24,6 +24,7 @@ from textus.store import read_manifest, write_json
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.train import train_bpe
 
+LITTLE_TEXT = 10_000
 UNRECORDED = ("keep", "save_every", "tensorboard")  # of [train]: they do not change the model
 
 
@@ -32,6 +33,11 @@ def make_corpus(context: Context, out: Path) -> dict[str, Any]:
     report = build_corpus(context.recipe.corpus, out, progress=context.display.progress)
     for line in report.lines():
         context.display.say(line)
+    if report.total.held_out.bytes < LITTLE_TEXT:
+        context.display.say(
+            f"only {report.total.held_out.bytes:,} bytes are held out: "
+            "bits per byte will be uncertain"
+        )
     return {"files": _source_files(context), "report": asdict(report.total)}
 
 
