@@ -16,8 +16,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x is (..., dim) and so is the result, in x's dtype; the mean is taken in float32."""
-        # Written out because torch 2.13's rms_norm has no quick backward on CPUs (6 times slower
-        # here).
+        # Written out because torch 2.13's rms_norm has no quick backward on CPUs.
         scale = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + self.eps)
         return x * scale.to(x.dtype) * self.weight
 

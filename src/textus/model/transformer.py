@@ -91,7 +91,7 @@ class Transformer(nn.Module):
         """Draws fresh weights from torch's default generator.
 
         Modern: unit embeddings; each layer's output and the head start at zero, so that the model
-        begins as the unigram-free uniform guess and every layer as the identity. Tied embeddings
+        begins with a uniform guess and every layer as the identity. Tied embeddings
         must serve as a head, and GPT-2 has no norm behind its embedding: both take GPT-2's normal
         of 0.02, its residual outputs scaled by depth.
         """
