@@ -7,8 +7,10 @@ import torch
 from textus.model.config import ModelConfig
 from textus.model.presets import PRESETS
 from textus.model.transformer import Transformer
+from textus.tokenizer.bpe.model import Merges
+from textus.tokenizer.definition import Definition
+from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.tokenizer import Tokenizer
-from textus.tokenizer.vocabulary import Vocabulary
 
 LETTERS = b"abcdefgh"
 torch.set_num_threads(1)  # small tensors: handing work to a second thread costs more than it saves
@@ -43,5 +45,14 @@ def tokenizer() -> Tokenizer:
     pairs = [(a, b) for a in LETTERS for b in LETTERS]
     tokens = [bytes([i]) for i in range(256)] + [b"<end>"] + [bytes(pair) for pair in pairs]
     return Tokenizer(
-        Vocabulary(tokens=tuple(tokens), merges=tuple(pairs), special_tokens={"<end>": 256})
+        Definition(
+            tokens=tuple(tokens),
+            model=Merges(
+                ids={token: id_ for id_, token in enumerate(tokens) if id_ != 256},
+                merges=tuple(pairs),
+            ),
+            splitter=PatternSplitter(),
+            special_tokens={"<end>": 256},
+            end_of_text="<end>",
+        )
     )

@@ -19,8 +19,8 @@ from textus.interpret.report import (
     render_report,
 )
 from textus.interpret.tokens import view_tokenizer
-from textus.tokenizer.config import TokenizerConfig
-from textus.tokenizer.train import train_bpe
+from textus.tokenizer.config import BPEConfig
+from textus.tokenizer.train import train_tokenizer
 
 SCRIPT = "<script>alert('x')</script>"
 VOID = {"meta", "wbr", "br", "hr", "img", "link", "input"}
@@ -108,7 +108,7 @@ def sample(text: str = "Enter a weaver.", prompt: str = "ROMEO") -> Sample:
 
 
 def full_report(**changes: Any) -> RunReport:
-    tokenizer = train_bpe(["the weaver wove\n" * 20], TokenizerConfig(vocab_size=265))
+    tokenizer = train_tokenizer(["the weaver wove\n" * 20], BPEConfig(vocab_size=265))
     values: dict[str, Any] = {
         "name": "quickstart",
         "created": "2026-03-04T05:06:07+0000",

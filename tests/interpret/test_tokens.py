@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.interpret.tokens import Part, passage, show, show_shortened, view_tokenizer
-from textus.tokenizer.config import TokenizerConfig
+from textus.tokenizer.config import BPEConfig
 from textus.tokenizer.tokenizer import Tokenizer
-from textus.tokenizer.train import train_bpe
+from textus.tokenizer.train import train_tokenizer
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return train_bpe(["the weaver wove the weft\n" * 20], TokenizerConfig(vocab_size=270))
+    return train_tokenizer(["the weaver wove the weft\n" * 20], BPEConfig(vocab_size=270))
 
 
 def text_of(parts: tuple[Part, ...]) -> str:

@@ -7,9 +7,9 @@ import tarfile
 
 import pytest
 
-from textus.tokenizer.config import TokenizerConfig
+from textus.tokenizer.config import BPEConfig
 from textus.tokenizer.tokenizer import Tokenizer
-from textus.tokenizer.train import train_bpe
+from textus.tokenizer.train import train_tokenizer
 
 SCRIPTS = [
     "A grey heron doesn't hurry; it'll've been WE'RE I'M she'd 'twas 'Tis.",
@@ -45,5 +45,5 @@ def corpus() -> list[str]:
 
 @pytest.fixture(scope="session")
 def tokenizer(corpus: list[str]) -> Tokenizer:
-    config = TokenizerConfig(vocab_size=3000, special_tokens=("<|endoftext|>", "<|user|>"))
-    return train_bpe(corpus, config)
+    config = BPEConfig(vocab_size=3000, special_tokens=("<|endoftext|>", "<|user|>"))
+    return train_tokenizer(corpus, config)

@@ -14,7 +14,7 @@ def test_streamed_text_is_the_decoded_text(tokenizer):
 
 def test_streamed_bytes_are_the_decoded_bytes(tokenizer):
     """Single bytes make every kind of broken UTF-8; all ids would rarely do."""
-    ids = tokenizer.vocabulary.ordinary_ids()
+    ids = tokenizer.definition.model.ids
     parts = st.sampled_from(
         ["é".encode(), "日".encode(), "👍".encode(), b"a", b"\xff", b"\xed\xa0"]
     )
@@ -30,7 +30,7 @@ def test_streamed_bytes_are_the_decoded_bytes(tokenizer):
 
 def test_no_half_character_is_ever_emitted(tokenizer):
     text = "naïve 日本 👩‍👩‍👧 ẹ́"
-    ids = tokenizer.vocabulary.ordinary_ids()
+    ids = tokenizer.definition.model.ids
     stream = tokenizer.stream()
     emitted = [stream.push(ids[bytes([byte])]) for byte in text.encode()]
     assert "\ufffd" not in "".join(emitted)
@@ -40,6 +40,6 @@ def test_no_half_character_is_ever_emitted(tokenizer):
 
 def test_unfinished_character_appears_at_the_end(tokenizer):
     stream = tokenizer.stream()
-    first_byte = tokenizer.vocabulary.ordinary_ids()[b"\xf0"]
+    first_byte = tokenizer.definition.model.ids[b"\xf0"]
     assert stream.push(first_byte) == ""
     assert stream.flush() == "\ufffd"

@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textus.tokenizer.pretokenize import split_words
+from textus.tokenizer.split.patterns import split_words
 from textus.tokenizer.word_counts import count_words
 
 DOCUMENTS = [f"document {i} of many, {'long ' * (i % 50)}" for i in range(400)]

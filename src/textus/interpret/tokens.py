@@ -49,7 +49,9 @@ class TokenizerView:
 
 def view_tokenizer(tokenizer: Tokenizer, text: str) -> TokenizerView:
     """What there is to see in a tokenizer, and how it cuts the beginning of `text`."""
-    ordinary = sorted(tokenizer.vocabulary.ordinary_ids(), key=lambda token: (-len(token), token))
+    special = tokenizer.definition.special_ids()
+    ordinary = [t for id_, t in enumerate(tokenizer.definition.tokens) if id_ not in special]
+    ordinary.sort(key=lambda token: (-len(token), token))
     return TokenizerView(
         vocab_size=tokenizer.vocab_size,
         special=tuple(tokenizer.special_tokens),

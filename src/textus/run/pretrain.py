@@ -25,7 +25,7 @@ from textus.run.graph import Context, Identity, Stopped, stale
 from textus.run.names import RECIPE, TRAINING
 from textus.run.settings import Recipe
 from textus.store import MANIFEST, remove_folder, write_json
-from textus.tokenizer.files import CONFIG_FILE, TOKENIZER_FILE
+from textus.tokenizer.formats.tokenizer_json import CONFIG_FILE, TOKENIZER_FILE
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.train.loop import Listener, Trainer
 
@@ -96,7 +96,7 @@ def _make_model(recipe: Recipe, tokenizer: Tokenizer, say: Callable[[str], None]
                 f"the weights in {weights} are of another model than the recipe's: "
                 f"{'; '.join(changes)}. Leave these fields of [model] out."
             )
-        if Tokenizer.load(weights).vocabulary != tokenizer.vocabulary:
+        if Tokenizer.load(weights).definition != tokenizer.definition:
             raise RecipeError(
                 f"the weights in {weights} belong to another tokenizer than this run's; "
                 "start a new run folder with --from, which takes their tokenizer over"

@@ -8,7 +8,7 @@ from textus.data.config import DataConfig
 from textus.errors import RecipeError
 from textus.generate.config import SampleConfig
 from textus.model.config import ModelConfig
-from textus.tokenizer.config import TokenizerConfig
+from textus.tokenizer.config import BPEConfig, TokenizerConfig
 from textus.train.config import TrainConfig
 
 LARGEST_SEED = 2**63 - 1
@@ -43,7 +43,7 @@ class Recipe:
     """What to compute on; auto takes the first of cuda, mps, cpu that works."""
     corpus: CorpusConfig
     """Raw documents in, kept documents out."""
-    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    tokenizer: TokenizerConfig = field(default_factory=BPEConfig)
     """Text to ids."""
     data: DataConfig = field(default_factory=DataConfig)
     """Ids to rows."""

@@ -22,7 +22,7 @@ from textus.run.pretrain import pretrain, read_begun
 from textus.run.settings import Recipe
 from textus.store import read_manifest, write_json
 from textus.tokenizer.tokenizer import Tokenizer
-from textus.tokenizer.train import train_bpe
+from textus.tokenizer.train import train_tokenizer
 
 LITTLE_TEXT = 10_000
 UNRECORDED = ("keep", "save_every", "tensorboard")  # of [train]: they do not change the model
@@ -49,7 +49,9 @@ def make_tokenizer(context: Context, out: Path) -> dict[str, Any]:
         context.display.say("the tokenizer of the weights that training starts from is taken over")
     else:
         texts = (text for _, text in _documents(context, "train"))
-        tokenizer = train_bpe(texts, context.recipe.tokenizer, progress=context.display.progress)
+        tokenizer = train_tokenizer(
+            texts, context.recipe.tokenizer, progress=context.display.progress
+        )
         if tokenizer.vocab_size < context.recipe.tokenizer.vocab_size:
             context.display.say(
                 f"the text gave {tokenizer.vocab_size:,} tokens instead of the "

@@ -1,7 +1,7 @@
-"""Text to token ids and back: byte-level byte-pair encoding, trained and applied here.
+"""Text to token ids and back: byte-level BPE, WordPiece and Unigram, trained and applied here.
 
-config.py settings; unicode_classes.py and pretokenize.py cut text into words; byte_level.py how
-bytes are spelt in files; word_counts.py and train.py learn the merges; merge.py applies them;
-vocabulary.py what was learnt; tokenizer.py the `Tokenizer` itself; stream.py text from ids as they
-come; files.py tokenizer.json; reference.py the slow, obvious twins.
+config.py settings; definition.py what decides every id; tokenizer.py the `Tokenizer` itself;
+train.py learns one from documents. split/ cuts text into words; bpe/, wordpiece/ and unigram/ cut
+words into tokens; formats/ are the files that other tools read and write; stream.py text from ids
+as they come.
 """

@@ -10,37 +10,41 @@ import numpy as np
 
 from textus.errors import DataError
 from textus.text import replace_surrogates
-from textus.tokenizer.files import read_vocabulary, write_vocabulary
-from textus.tokenizer.merge import WordIds
-from textus.tokenizer.pretokenize import split_words
+from textus.tokenizer.bpe.model import Merges
+from textus.tokenizer.definition import Definition
+from textus.tokenizer.formats.tokenizer_json import read_tokenizer, write_tokenizer
 from textus.tokenizer.stream import StreamDecoder
-from textus.tokenizer.vocabulary import Vocabulary
+from textus.tokenizer.word_ids import WordIds
 
 
 class Tokenizer:
-    """Byte-level BPE with a given vocabulary.
+    """Text to ids and back, as a definition says.
 
-    Every text comes back from its ids: `decode(encode(text)) == text`. The one exception are lone
-    surrogates, which are no Unicode text and are encoded as U+FFFD. Special tokens come from
-    `encode` only where they are asked for: text that looks like one is text.
+    Every text comes back from its ids, `decode(encode(text)) == text`, unless a normalizer changes
+    it first. Lone surrogates, which are no Unicode text, are encoded as U+FFFD. Special tokens come
+    from `encode` only where they are asked for: text that looks like one is text.
     """
 
-    def __init__(self, vocabulary: Vocabulary):
-        self.vocabulary = vocabulary
-        self.special_tokens = dict(vocabulary.special_tokens)
-        self.end_of_text = next(iter(self.special_tokens.values()))
-        self._word_ids = WordIds(vocabulary)
+    def __init__(self, definition: Definition):
+        self.definition = definition
+        self.special_tokens = dict(definition.special_tokens)
+        self._word_ids = WordIds(definition.model)
 
     @property
     def vocab_size(self) -> int:
         """Number of ids, special ones included."""
-        return len(self.vocabulary.tokens)
+        return len(self.definition.tokens)
 
     @property
-    def merges(self) -> list[tuple[bytes, bytes]]:
-        """The bytes of the pairs that are joined, in the order in which they were learnt."""
-        tokens = self.vocabulary.tokens
-        return [(tokens[left], tokens[right]) for left, right in self.vocabulary.merges]
+    def end_of_text(self) -> int:
+        """The id that ends every document; raises DataError where the tokenizer has none."""
+        name = self.definition.end_of_text
+        if name is None:
+            raise DataError(
+                "This tokenizer has no token that ends a document; name one of its special tokens "
+                f"{list(self.special_tokens)} as end_of_text in its definition."
+            )
+        return self.special_tokens[name]
 
     def encode(
         self, text: str, *, allowed_special: Literal["all"] | Collection[str] = ()
@@ -82,11 +86,11 @@ class Tokenizer:
             raise DataError(
                 f"Token id {id_} is not in the vocabulary; ids go from 0 to {self.vocab_size - 1}."
             )
-        return self.vocabulary.tokens[id_]
+        return self.definition.tokens[id_]
 
     def byte_lengths(self) -> np.ndarray:
         """How many bytes of text each id stands for, int32 (vocab_size,); 0 for special tokens."""
-        lengths = np.array([len(token) for token in self.vocabulary.tokens], dtype=np.int32)
+        lengths = np.array([len(token) for token in self.definition.tokens], dtype=np.int32)
         lengths[list(self.special_tokens.values())] = 0
         return lengths
 
@@ -94,21 +98,33 @@ class Tokenizer:
         """The tokens of `text` as bytes, for showing how it is cut."""
         return [self.token_bytes(id_) for id_ in self.encode(text)]
 
+    @property
+    def merges(self) -> list[tuple[bytes, bytes]]:
+        """The bytes of the pairs that are joined, in the order in which they were learnt; none
+        where the algorithm is not BPE."""
+        tokens, model = self.definition.tokens, self.definition.model
+        pairs = model.merges if isinstance(model, Merges) else ()
+        return [(tokens[left], tokens[right]) for left, right in pairs]
+
     def stream(self) -> StreamDecoder:
         """A decoder for ids that come one by one."""
         return StreamDecoder(self)
 
     def save(self, folder: Path) -> None:
         """Writes tokenizer.json and tokenizer_config.json; Hugging Face's libraries load them."""
-        write_vocabulary(self.vocabulary, folder)
+        write_tokenizer(self.definition, folder)
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
         """Reads what `save` wrote; raises DataError naming the file that is missing or broken."""
-        return cls(read_vocabulary(folder))
+        return cls(read_tokenizer(folder))
 
     def _encode_ordinary(self, text: str) -> list[int]:
-        return list(chain.from_iterable(map(self._word_ids.__getitem__, split_words(text))))
+        return list(
+            chain.from_iterable(
+                map(self._word_ids.__getitem__, self.definition.splitter.split(text))
+            )
+        )
 
     def _check_names(self, names: list[str]) -> None:
         unknown = [name for name in names if name not in self.special_tokens]

@@ -1,132 +1,28 @@
-"""Learns the merges of byte-pair encoding, incrementally.
+"""Learns a tokenizer from documents, by the algorithm that the settings name."""
 
-The algorithm is that of Sennrich et al. 2016: merge the most frequent pair of neighbours, again
-and again. As a merge changes only the places where its pair stands, these places are remembered
-for each pair and the counts of the pairs around them are corrected; everything else is left alone.
-`reference.py` has the version that counts anew each time.
-"""
+from collections.abc import Callable, Iterable
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from heapq import heapify, heappop, heappush
-from itertools import pairwise
-
-from textus.errors import DataError
+from textus.errors import RecipeError
 from textus.progress import Progress, silent
-from textus.tokenizer.byte_level import BYTES_IN_ID_ORDER
-from textus.tokenizer.config import TokenizerConfig
+from textus.tokenizer.bpe.train import train_bpe
+from textus.tokenizer.config import BPEConfig, TokenizerConfig
+from textus.tokenizer.definition import Definition
 from textus.tokenizer.tokenizer import Tokenizer
-from textus.tokenizer.vocabulary import Vocabulary
-from textus.tokenizer.word_counts import count_words
 
-Pair = tuple[int, int]
+TRAINERS: dict[type, Callable[..., Definition]] = {BPEConfig: train_bpe}
+"""The trainer of each algorithm, by the class of its settings."""
 
 
-def train_bpe(
+def train_tokenizer(
     texts: Iterable[str], config: TokenizerConfig, *, progress: Progress = silent
 ) -> Tokenizer:
-    """Learns a vocabulary from documents, which are gone through once.
+    """Learns a tokenizer from documents, which are gone through once.
 
-    The merges are those of Hugging Face's BpeTrainer on the same documents. Where `texts` hold too
-    few pairs that occur `config.min_frequency` times, the tokenizer's `vocab_size` stays below
-    `config.vocab_size`. Raises DataError when there is no text at all.
+    Where `texts` yield too few pieces, its `vocab_size` stays below `config.vocab_size`. Raises
+    DataError when there is no text at all.
     """
-    words = count_words(texts, training_bytes=config.training_bytes, progress=progress)
-    if not words:
-        raise DataError("There is no text to train the tokenizer on; give at least one document.")
-    return Tokenizer(learn_vocabulary(words, config, progress=progress))
-
-
-def learn_vocabulary(
-    words: Mapping[str, int], config: TokenizerConfig, *, progress: Progress = silent
-) -> Vocabulary:
-    """The vocabulary for words and their counts: special tokens, then bytes, then merges."""
-    tokens = [token.encode() for token in config.special_tokens]
-    first_byte = len(tokens)
-    tokens += [bytes([byte]) for byte in BYTES_IN_ID_ORDER]
-    id_of_byte = {byte: first_byte + i for i, byte in enumerate(BYTES_IN_ID_ORDER)}
-    pairs = _Pairs(([id_of_byte[byte] for byte in word.encode()], n) for word, n in words.items())
-    merges: list[Pair] = []
-    while len(tokens) < config.vocab_size:
-        pair = pairs.pop_most_frequent(config.min_frequency)
-        if pair is None:
-            progress(len(tokens), config.vocab_size, "no pair is frequent enough to go on")
-            break
-        pairs.merge(pair, joined=len(tokens))
-        tokens.append(tokens[pair[0]] + tokens[pair[1]])
-        merges.append(pair)
-        progress(len(tokens), config.vocab_size, "merging pairs")
-    special = {token: id_ for id_, token in enumerate(config.special_tokens)}
-    return Vocabulary(tokens=tuple(tokens), merges=tuple(merges), special_tokens=special)
-
-
-class _Pairs:
-    """The pairs of neighbouring symbols in all words: how often, and at which positions.
-
-    The words' symbols lie one word behind the other in one list; each position knows its
-    neighbours within the word (-1: none) and how often its word occurs.
-    """
-
-    def __init__(self, words: Iterable[tuple[list[int], int]]):
-        self.symbols: list[int] = []
-        self.following: list[int] = []
-        self.preceding: list[int] = []
-        self.frequency: list[int] = []
-        self.counts: defaultdict[Pair, int] = defaultdict(int)
-        self.positions: defaultdict[Pair, list[int]] = defaultdict(list)
-        for symbols, frequency in words:
-            self._append(symbols, frequency)
-        # Entries (-count, pair): the most frequent first, of equals the smallest pair of ids.
-        # Counts that have fallen since an entry was made are put right when it comes up.
-        self.heap = [(-count, pair) for pair, count in self.counts.items()]
-        heapify(self.heap)
-
-    def _append(self, symbols: list[int], frequency: int) -> None:
-        start = len(self.symbols)
-        end = start + len(symbols)
-        self.symbols += symbols
-        self.preceding += [-1, *range(start, end - 1)]
-        self.following += [*range(start + 1, end), -1]
-        self.frequency += [frequency] * len(symbols)
-        for position, pair in enumerate(pairwise(symbols), start):
-            self.counts[pair] += frequency
-            self.positions[pair].append(position)
-
-    def pop_most_frequent(self, min_frequency: int) -> Pair | None:
-        while self.heap:
-            negative, pair = heappop(self.heap)
-            count = self.counts[pair]
-            if count == -negative:
-                return pair if count >= min_frequency else None
-            if count >= min_frequency:
-                heappush(self.heap, (-count, pair))
-        return None
-
-    def merge(self, pair: Pair, *, joined: int) -> None:
-        """Replaces the pair by the symbol `joined` from left to right, wherever it still stands."""
-        symbols, following, preceding = self.symbols, self.following, self.preceding
-        fresh: set[Pair] = set()
-        for left in self.positions.pop(pair):
-            right = following[left]
-            if right < 0 or (symbols[left], symbols[right]) != pair:
-                continue
-            symbols[left], symbols[right] = joined, -1
-            before, after = preceding[left], following[right]
-            following[left] = after
-            if before >= 0:
-                other = symbols[before]
-                fresh.add(self._replace((other, pair[0]), (other, joined), before))
-            if after >= 0:
-                preceding[after] = left
-                other = symbols[after]
-                fresh.add(self._replace((pair[1], other), (joined, other), left))
-        del self.counts[pair]
-        for new in fresh:
-            heappush(self.heap, (-self.counts[new], new))
-
-    def _replace(self, old: Pair, new: Pair, position: int) -> Pair:
-        frequency = self.frequency[position]
-        self.counts[old] -= frequency
-        self.counts[new] += frequency
-        self.positions[new].append(position)
-        return new
+    trainer = TRAINERS.get(type(config))
+    if trainer is None:
+        names = [name for name, cls in TokenizerConfig.variants().items() if cls in TRAINERS]
+        raise RecipeError(f"there is no trainer for {type(config).__name__}; use one of {names}")
+    return Tokenizer(trainer(texts, config, progress=progress))

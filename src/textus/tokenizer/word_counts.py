@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from textus.progress import Progress, silent
 from textus.text import replace_surrogates
-from textus.tokenizer.pretokenize import split_words
+from textus.tokenizer.split.patterns import split_words
 
 
 def count_words(

@@ -1,14 +1,10 @@
-"""Applies learnt merges to words, each distinct word once as far as memory allows."""
+"""Applies learnt merges to a word."""
 
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
-from textus.tokenizer.vocabulary import Vocabulary
-
 _GONE = -1
-_MAX_WORDS = 1 << 17
-_MAX_CACHED_LENGTH = 64
 
 
 def merge_word(ids: Sequence[int], merges: Mapping[tuple[int, int], tuple[int, int]]) -> list[int]:
@@ -43,32 +39,3 @@ def merge_word(ids: Sequence[int], merges: Mapping[tuple[int, int], tuple[int, i
         if before >= 0 and (new := merges.get((symbols[before], symbols[left]))):
             heappush(heap, (new[0], before))
     return [symbol for symbol in symbols if symbol != _GONE]
-
-
-class WordIds(dict[str, list[int]]):
-    """The ids of words, worked out when first asked for and kept.
-
-    Memory is bounded: long words are not kept, and when too many are, all are
-    forgotten.
-    """
-
-    def __init__(self, vocabulary: Vocabulary):
-        super().__init__()
-        self._vocabulary = vocabulary
-        self._merges = vocabulary.ranked_merges()
-        ids = vocabulary.ordinary_ids()
-        self._id_of_byte = [ids[bytes([byte])] for byte in range(256)]
-
-    def __missing__(self, word: str) -> list[int]:
-        symbols = [self._id_of_byte[byte] for byte in word.encode()]
-        ids = merge_word(symbols, self._merges)
-        if len(word) <= _MAX_CACHED_LENGTH:
-            if len(self) >= _MAX_WORDS:
-                self.clear()
-            self[word] = ids
-        return ids
-
-    def __reduce__(self) -> tuple[type["WordIds"], tuple[Vocabulary]]:
-        return WordIds, (
-            self._vocabulary,
-        )  # the words kept so far need not travel to other processes

@@ -1,4 +1,4 @@
-from textus.tokenizer.byte_level import BYTES_IN_ID_ORDER, to_bytes, to_characters
+from textus.tokenizer.formats.byte_level import BYTES_IN_ID_ORDER, to_bytes, to_characters
 
 
 def test_every_byte_has_a_visible_character_of_its_own():

@@ -77,7 +77,7 @@ def test_auto_tokenizer_loads_the_folder(tokenizer, folder, scripts):
 
 def test_loaded_tokenizer_is_the_saved_one(tokenizer, folder):
     loaded = Tokenizer.load(folder)
-    assert loaded.vocabulary == tokenizer.vocabulary
+    assert loaded.definition == tokenizer.definition
     assert loaded.end_of_text == tokenizer.end_of_text
 
 
@@ -86,7 +86,7 @@ def test_file_rewritten_by_hugging_face_still_loads(tokenizer, folder, hugging_f
     (tmp_path / "tokenizer_config.json").write_bytes(
         (folder / "tokenizer_config.json").read_bytes()
     )
-    assert Tokenizer.load(tmp_path).vocabulary == tokenizer.vocabulary
+    assert Tokenizer.load(tmp_path).definition == tokenizer.definition
 
 
 def test_end_of_text_may_be_any_special_token(folder, tmp_path):

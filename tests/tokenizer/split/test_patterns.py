@@ -5,7 +5,7 @@ import regex  # pyrefly: ignore[untyped-import]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textus.tokenizer.pretokenize import PATTERN, split_words
+from textus.tokenizer.split.patterns import LLAMA3, split_words
 
 LETTERS = ["a", "B", "s", "ll", "ſ", "é", "日本", "1", "23", "456", "½", "٣"]
 SIGNS = ["'", "'re", "'S", "'ſ", ".", "(", "!!", "_", "👍", "\u0301", "\u200d", "\ufeff", "\x1c"]
@@ -18,17 +18,17 @@ KNOWN = st.characters().filter(lambda c: unicodedata.ucd_3_2_0.category(c) not i
 
 @given(TEXTS)
 def test_words_are_those_of_the_pattern_on_hard_fragments(text):
-    assert split_words(text) == regex.findall(PATTERN, text)
+    assert split_words(text) == regex.findall(LLAMA3, text)
 
 
 @given(st.text(KNOWN))
 def test_words_are_those_of_the_pattern_on_any_characters(text):
-    assert split_words(text) == regex.findall(PATTERN, text)
+    assert split_words(text) == regex.findall(LLAMA3, text)
 
 
 def test_words_are_those_of_the_pattern_in_many_scripts(scripts):
     for text in scripts:
-        assert split_words(text) == regex.findall(PATTERN, text)
+        assert split_words(text) == regex.findall(LLAMA3, text)
 
 
 @given(st.text())

@@ -3,8 +3,10 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textus.tokenizer import merge, reference
-from textus.tokenizer.merge import WordIds, merge_word
+from textus.tokenizer import word_ids
+from textus.tokenizer.bpe import reference
+from textus.tokenizer.bpe.merge import merge_word
+from textus.tokenizer.word_ids import WordIds
 
 SYMBOLS = st.lists(st.integers(0, 2), max_size=60)
 
@@ -34,8 +36,8 @@ def test_overlapping_pairs_are_joined_from_the_left():
 
 
 def test_cache_forgets_rather_than_grows(tokenizer, monkeypatch):
-    monkeypatch.setattr(merge, "_MAX_WORDS", 10)
-    words = WordIds(tokenizer.vocabulary)
+    monkeypatch.setattr(word_ids, "_MAX_WORDS", 10)
+    words = WordIds(tokenizer.definition.model)
     ids = {str(i): words[str(i)] for i in range(100)}
     assert len(words) <= 10
     assert all(words[word] == found for word, found in ids.items())
@@ -44,7 +46,7 @@ def test_cache_forgets_rather_than_grows(tokenizer, monkeypatch):
 
 
 def test_cache_is_not_sent_to_other_processes(tokenizer):
-    words = WordIds(tokenizer.vocabulary)
+    words = WordIds(tokenizer.definition.model)
     ids = words[" pickle"]
     copy = pickle.loads(pickle.dumps(words))
     assert len(copy) == 0

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from textus.errors import DataError
-from textus.tokenizer.byte_level import to_bytes, to_characters
-from textus.tokenizer.pretokenize import PATTERN
-from textus.tokenizer.vocabulary import Vocabulary
+from textus.tokenizer.bpe.model import Merges
+from textus.tokenizer.definition import Definition
+from textus.tokenizer.formats.byte_level import to_bytes, to_characters
+from textus.tokenizer.split.patterns import LLAMA3, PatternSplitter
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
@@ -22,7 +23,7 @@ _PRE_TOKENIZER = {
     "pretokenizers": [
         {
             "type": "Split",
-            "pattern": {"Regex": PATTERN},
+            "pattern": {"Regex": LLAMA3},
             "behavior": "Isolated",
             "invert": False,
         },
@@ -54,16 +55,18 @@ _ADDED_TOKEN = {
 }
 
 
-def write_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
+def write_tokenizer(definition: Definition, folder: Path) -> None:
     """Writes tokenizer.json and tokenizer_config.json into `folder`."""
-    _write_json(folder / TOKENIZER_FILE, tokenizer_json(vocabulary))
-    _write_json(folder / CONFIG_FILE, config_json(vocabulary))
+    _write_json(folder / TOKENIZER_FILE, tokenizer_json(definition))
+    _write_json(folder / CONFIG_FILE, config_json(definition))
 
 
-def tokenizer_json(vocabulary: Vocabulary) -> dict[str, Any]:
+def tokenizer_json(definition: Definition) -> dict[str, Any]:
     """The content of tokenizer.json."""
-    special = vocabulary.special_tokens
-    spellings = [to_characters(token) for token in vocabulary.tokens]
+    special = definition.special_tokens
+    model = definition.model
+    assert isinstance(model, Merges)
+    spellings = [to_characters(token) for token in definition.tokens]
     for name, id_ in special.items():
         spellings[id_] = name
     return {
@@ -81,16 +84,14 @@ def tokenizer_json(vocabulary: Vocabulary) -> dict[str, Any]:
         "model": {
             **_MODEL,
             "vocab": {spelling: id_ for id_, spelling in enumerate(spellings)},
-            "merges": [
-                f"{spellings[left]} {spellings[right]}" for left, right in vocabulary.merges
-            ],
+            "merges": [f"{spellings[left]} {spellings[right]}" for left, right in model.merges],
         },
     }
 
 
-def config_json(vocabulary: Vocabulary) -> dict[str, Any]:
+def config_json(definition: Definition) -> dict[str, Any]:
     """The content of tokenizer_config.json."""
-    end_of_text = next(iter(vocabulary.special_tokens))
+    end_of_text = definition.end_of_text
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": end_of_text,
@@ -99,7 +100,7 @@ def config_json(vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
+def read_tokenizer(folder: Path) -> Definition:
     """Reads the two files; DataError names the one that is missing, broken or of another kind."""
     content, config = _read_json(folder / TOKENIZER_FILE), _read_json(folder / CONFIG_FILE)
     try:
@@ -131,7 +132,7 @@ def _check_kind(content: dict[str, Any]) -> None:
             raise DataError(f"its added token {token['content']!r} is of another kind")
 
 
-def _parse(content: dict[str, Any], *, end_of_text: str) -> Vocabulary:
+def _parse(content: dict[str, Any], *, end_of_text: str) -> Definition:
     special = {token["content"]: token["id"] for token in content["added_tokens"]}
     special = {end_of_text: special[end_of_text], **special}
     ids: dict[str, int] = {**content["model"]["vocab"], **special}
@@ -142,13 +143,17 @@ def _parse(content: dict[str, Any], *, end_of_text: str) -> Vocabulary:
         merge.split(" ") if isinstance(merge, str) else merge
         for merge in content["model"]["merges"]
     ]
-    return Vocabulary(
-        tokens=tuple(
-            spelling.encode() if spelling in special else to_bytes(spelling)
-            for spelling in spellings
-        ),
-        merges=tuple((ids[left], ids[right]) for left, right in pairs),
+    tokens = tuple(
+        spelling.encode() if spelling in special else to_bytes(spelling) for spelling in spellings
+    )
+    special_ids = set(special.values())
+    ordinary = {token: id_ for id_, token in enumerate(tokens) if id_ not in special_ids}
+    return Definition(
+        tokens=tokens,
+        model=Merges(ids=ordinary, merges=tuple((ids[left], ids[right]) for left, right in pairs)),
+        splitter=PatternSplitter(pattern="llama3"),
         special_tokens=special,
+        end_of_text=end_of_text,
     )
 
 

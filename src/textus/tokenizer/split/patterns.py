@@ -9,15 +9,19 @@ other white space, the last of which stays with the word behind it.
 """
 
 import re
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from textus.tokenizer.unicode_classes import WHITE_SPACE, is_letter, is_number
+from textus.errors import RecipeError
+from textus.plugins import did_you_mean
+from textus.tokenizer.split.unicode_classes import WHITE_SPACE, is_letter, is_number
 
-PATTERN = (
+LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""The pattern as other tools read it (Oniguruma, the `regex` module, llama.cpp)."""
+PATTERNS = {"llama3": LLAMA3, "none": ""}
+"""Patterns by name, as other tools read them (Oniguruma, the `regex` module, llama.cpp)."""
 
 # The same for ASCII, where `re` is enough. Possessive quantifiers stand where giving
 # back could never lead to a match.
@@ -59,3 +63,27 @@ def split_words(text: str) -> list[str]:
         return _ASCII_PATTERN.findall(text)
     lengths = map(len, _ASCII_PATTERN.findall(text.translate(_STAND_INS)))
     return [text[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatternSplitter:
+    """Cuts text into words by a named pattern or by a regular expression."""
+
+    pattern: str = "llama3"
+
+    def split(self, text: str, /) -> list[str]:
+        """The words of `text` in order; joined they are the text again."""
+        if self.pattern == "none":
+            return [text] if text else []
+        return split_words(text)
+
+
+def check_pattern(pattern: str) -> None:
+    """RecipeError unless `pattern` is a known name or a regular expression."""
+    if pattern not in PATTERNS:
+        raise RecipeError(f"unknown pattern {pattern!r}{did_you_mean(pattern, PATTERNS)}")
+
+
+def splits_into_several(text: str) -> bool:
+    """Whether every named pattern cuts `text` into at least two words."""
+    return len(split_words(text)) > 1

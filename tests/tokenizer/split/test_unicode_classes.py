@@ -4,7 +4,7 @@ import pytest
 import regex  # pyrefly: ignore[untyped-import]
 from tokenizers import Regex, pre_tokenizers
 
-from textus.tokenizer.unicode_classes import WHITE_SPACE, is_letter, is_number
+from textus.tokenizer.split.unicode_classes import WHITE_SPACE, is_letter, is_number
 
 CODE_POINTS = [point for point in range(0x110000) if not 0xD800 <= point < 0xE000]
 EVERYTHING = "".join(map(chr, CODE_POINTS))

@@ -1,0 +1,85 @@
+"""What decides every id: the tokens, and how text becomes a row of them.
+
+Text goes through the same four steps in every tokenizer, each a part that can be named and saved:
+
+    normalizer    text to text: nothing, Unicode's form C, BERT's lower-casing, SentencePiece's
+    splitter      text to words, which no token crosses
+    model         a word to ids: merges (BPE), longest match (WordPiece), likeliest cut (Unigram)
+    tokens        ids to bytes, the way back
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from textus.errors import DataError
+
+
+class Normalizer(Protocol):
+    """Changes a text before it is cut into words; a frozen dataclass."""
+
+    def __call__(self, text: str, /) -> str: ...
+
+
+class Splitter(Protocol):
+    """Cuts a text into words; joined they are the text again. A frozen dataclass."""
+
+    def split(self, text: str, /) -> list[str]: ...
+
+
+class Model(Protocol):
+    """Cuts a word, given in UTF-8, into the ids of tokens. A frozen dataclass.
+
+    `encode_word` is the slow, obvious way, in plain Python; the kernels that do the same are in the
+    file `kernels.py` beside each model.
+    """
+
+    def encode_word(self, word: bytes, /) -> list[int]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """All that a tokenizer's files hold; DataError where its parts contradict one another."""
+
+    tokens: tuple[bytes, ...]
+    """The bytes of text that each id stands for; for a special or added token its name in UTF-8."""
+
+    model: Model
+    """How a word is cut."""
+
+    splitter: Splitter
+    """How a text is cut into words."""
+
+    normalizer: Normalizer | None = None
+    """What happens to a text first; None: nothing."""
+
+    special_tokens: Mapping[str, int] = field(default_factory=dict)
+    """Ids of the control tokens by name: never produced from text unless asked for by name."""
+
+    added_tokens: Mapping[str, int] = field(default_factory=dict)
+    """Ids of ordinary tokens by name that are looked for in the text before anything else."""
+
+    end_of_text: str | None = None
+    """Name of the special token that ends every document; None where the tokenizer has none."""
+
+    drops_first_space: bool = False
+    """Whether a space at the very beginning of decoded text belongs to the spelling, not the text
+    (BERT's words, SentencePiece's dummy prefix)."""
+
+    chat_template: str | None = None
+    """A Jinja template that turns a conversation into text."""
+
+    def __post_init__(self) -> None:
+        for kind, names in (("special", self.special_tokens), ("added", self.added_tokens)):
+            for name, id_ in names.items():
+                if not 0 <= id_ < len(self.tokens):
+                    raise DataError(
+                        f"the id {id_} of the {kind} token {name!r} is outside the vocabulary of "
+                        f"{len(self.tokens)} tokens"
+                    )
+        if self.end_of_text is not None and self.end_of_text not in self.special_tokens:
+            raise DataError(f"the end of text {self.end_of_text!r} is no special token")
+
+    def special_ids(self) -> frozenset[int]:
+        """The ids of the special tokens."""
+        return frozenset(self.special_tokens.values())

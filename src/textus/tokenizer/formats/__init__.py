@@ -1,0 +1,1 @@
+"""The files that hold a tokenizer, those of other tools among them."""

@@ -1,0 +1,1 @@
+"""Text to words: the patterns that tokens never cross."""
