@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from textus.cli import STAGES as STAGE_COMMANDS
 from textus.cli import main
+from textus.cli.stages import STAGES as STAGE_COMMANDS
 from textus.model.size import count_parameters
 from textus.recipe import build, describe, read_toml, to_toml
 from textus.run.folder import load_run
@@ -149,7 +149,7 @@ def test_a_wrong_call_exits_2_and_says_what_was_meant(call: Call, arguments: lis
         (["--seed", "-1"], "seed=-1"),
         (["--data.seq_len", "64", "--model.max_seq_len", "32"], "data.seq_len=64 is above"),
         (["--model.num_heads", "3", "--model.num_kv_heads", "2"], "use one of 1, 3"),
-        (["--tokenizer.vocab_size", "5"], "vocab_size=5 has no room for 256 bytes"),
+        (["--tokenizer.vocab_size", "5"], "vocab_size=5 has no room for the 256"),
         (["--train.optimizer", "sgd"], "'sgd'; known: muon, adamw"),
         (["--redo", "tokens"], "unknown stage 'tokens'; did you mean 'tokenize'?"),
         (["--from", "/nowhere/at/all"], "/nowhere/at/all"),

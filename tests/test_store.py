@@ -15,10 +15,12 @@ from textus.store import (
     MANIFEST,
     Manifest,
     digest,
+    drop_unfinished,
     locked,
     new_folder,
     read_manifest,
     recover,
+    unfinished,
     verify,
     write_file,
     write_json,
@@ -82,6 +84,50 @@ def test_nothing_is_left_of_a_failed_folder(tmp_path: Path, error: type[BaseExce
     with pytest.raises(error):
         fail()
     assert _names(tmp_path) == []
+
+
+def _begin(path: Path, fingerprint: str, *names: str, fail: bool = True) -> list[str]:
+    """Adds files to resumable work, which then fails; returns what it found there."""
+    manifest = Manifest(kind="t", fingerprint=fingerprint)
+    with new_folder(path, manifest, replace=True, resumable=True) as work:
+        found = _names(work)
+        for name in names:
+            (work / name).write_text(name)
+        if fail:
+            raise KeyboardInterrupt
+    return found
+
+
+def test_resumable_work_is_given_out_again_for_the_same_fingerprint(tmp_path: Path):
+    path = tmp_path / "x"
+    with pytest.raises(KeyboardInterrupt):
+        _begin(path, "one", "a")
+    recover(tmp_path)
+    assert not path.exists()
+    assert len(unfinished(path)) == 1
+    assert _begin(path, "other", "c", fail=False) == []
+    assert _begin(path, "one", "b", fail=False) == ["a"]
+    assert sorted(verify(path).files) == ["a", "b"]
+    assert _names(tmp_path) == ["x"]
+    assert _begin(path, "one", "b", fail=False) == []  # finished is finished
+
+
+def test_what_a_kill_left_of_sealing_is_no_part_of_the_content(tmp_path: Path):
+    path = tmp_path / "x"
+    with pytest.raises(KeyboardInterrupt):
+        _begin(path, "one", "a", store.MANIFEST, ".tmp-manifest.json-0badcafe")
+    assert _begin(path, "one", "b", fail=False) == ["a"]
+    assert sorted(verify(path).files) == ["a", "b"]
+
+
+def test_resumable_work_of_another_fingerprint_is_dropped_on_request(tmp_path: Path):
+    path = tmp_path / "x"
+    for fingerprint in ("one", "two"):
+        with pytest.raises(KeyboardInterrupt):
+            _begin(path, fingerprint, "a")
+    assert drop_unfinished(path, keep="one")
+    assert not drop_unfinished(path, keep="one")
+    assert _begin(path, "one", fail=False) == ["a"]
 
 
 def test_an_existing_folder_is_not_overwritten_unasked(tmp_path: Path):

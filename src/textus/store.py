@@ -2,8 +2,8 @@
 
 A finished artifact is a folder with a `manifest.json` that lists every other file with its size and
 SHA-256. It is written under a temporary name, synced to disk and renamed, so a killed process never
-leaves something that looks whole and is not. The names `.tmp-*` and `.old-*` belong to this module;
-`recover` tidies them away.
+leaves something that looks whole and is not. The names `.tmp-*`, `.old-*` and `.part-*` belong to
+this module; `recover` tidies the first two away, and a part waits for its maker to go on.
 """
 
 import contextlib
@@ -122,24 +122,50 @@ def write_json(path: Path, value: object) -> None:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path, manifest: Manifest, *, replace: bool = False) -> Iterator[Path]:
+def new_folder(
+    path: Path, manifest: Manifest, *, replace: bool = False, resumable: bool = False
+) -> Iterator[Path]:
     """Gives a temporary folder to write into; on a clean exit it becomes `path`, with its manifest.
 
     The caller may fill `manifest.counts` while it works. An existing `path` is an error unless
-    `replace`.
+    `replace`. If `resumable`, the folder stays whatever ends the work, and is given out again, with
+    what is in it, for the same fingerprint.
     """
     if path.exists() and not replace:
         raise StoreError(f"{path} exists already; it is never overwritten without being asked to")
-    work, started = _temporary(path), time.perf_counter()
+    work = _part(path, manifest.fingerprint) if resumable else _temporary(path)
+    started = time.perf_counter()
     with explain_full_disk(path):
-        work.mkdir(parents=True)
+        work.mkdir(parents=True, exist_ok=resumable)
+        recover(work)  # what a process left there that was killed while it sealed the folder
+        (work / MANIFEST).unlink(missing_ok=True)
         try:
             yield work
             _seal(work, manifest, seconds=time.perf_counter() - started)
             _swap(work, path)
         except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
+            if not resumable:
+                shutil.rmtree(work, ignore_errors=True)
             raise
+
+
+def _part(path: Path, fingerprint: str) -> Path:
+    """Where the resumable work on `path` goes on: a name that says what it was begun with."""
+    return path.with_name(f".part-{path.name}-{fingerprint[:16]}")
+
+
+def unfinished(path: Path) -> list[Path]:
+    """The folders in which resumable work on `path` was begun, one for each fingerprint."""
+    return sorted(path.parent.glob(f".part-{path.name}-*"))
+
+
+def drop_unfinished(path: Path, *, keep: str) -> bool:
+    """Removes the resumable work on `path` that was begun with a fingerprint other than `keep`;
+    whether there was any."""
+    others = [work for work in unfinished(path) if work != _part(path, keep)]
+    for work in others:
+        remove_folder(work)
+    return bool(others)
 
 
 def _seal(folder: Path, manifest: Manifest, *, seconds: float) -> None:

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from textus.corpus.documents import Document, DocumentWriter, document_groups
 from textus.data.held_out import iterate_documents
-from textus.data.shards import open_shards, write_shards
+from textus.data.shard_writer import write_shards
+from textus.data.shards import open_shards
 from textus.evaluate.bits_per_byte import evaluate_documents
 from textus.evaluate.held_out import HELD_OUT, held_out_evaluator
 
@@ -15,10 +17,13 @@ TEXTS = [
 
 @pytest.fixture
 def held_out(tmp_path, tokenizer):
+    with DocumentWriter(tmp_path, "held_out") as writer:
+        for source, text in TEXTS:
+            writer.write(Document(source, "file", text))
     write_shards(
-        TEXTS,
+        document_groups(tmp_path, "held_out"),
         tmp_path,
-        encode=tokenizer.encode_batch,
+        encode=tokenizer.encode_joined,
         end_of_text=tokenizer.end_of_text,
         vocab_size=tokenizer.vocab_size,
         shard_tokens=1000,

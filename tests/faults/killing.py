@@ -1,11 +1,13 @@
 """Runs `textus run` again and again in processes of its own that are killed; prints what happened.
 
-    python killing.py calls RECIPE FOLDER FIRST LAST    at each of some file system calls
-    python killing.py moments RECIPE FOLDER COUNT SEED  at random moments
+    python killing.py calls RECIPE FOLDER FIRST LAST   at each of the file system calls in training
+    python killing.py shards RECIPE FOLDER FIRST LAST  the same, of the stage tokenize on its own
+    python killing.py moments RECIPE FOLDER COUNT SEED at random moments
 
 Each run is a fork of a process that has run the recipe once, so that nothing is imported again. A
 killed run is begun anew and must end; the last line printed is a JSON list with each one's run
-folder, whether it was killed, what lay about then, and the exit code of the run that followed.
+folder, whether it was killed, what lay about then, the exit code of the run that followed, and how
+many token shards were finished before and are the same files after.
 """
 
 import json
@@ -29,9 +31,11 @@ from textus.run.resolve import resolve_recipe
 CALLS = ("replace", "rename", "fsync", "mkdir", "unlink", "rmdir")
 
 
-def run(recipe: Path, folder: Path, display: Display | None = None) -> None:
+def run(
+    recipe: Path, folder: Path, display: Display | None = None, only: str | None = None
+) -> None:
     torch.set_num_threads(1)
-    run_recipe(resolve_recipe(recipe, {}), folder, display or Display())
+    run_recipe(resolve_recipe(recipe, {}), folder, display or Display(), only=only)
 
 
 def forked(act: Callable[[], None]) -> int:
@@ -47,11 +51,12 @@ def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed_at_call(number: int, recipe: Path, folder: Path) -> None:
-    """Dies at call `number` of those that follow the first record of training."""
+def killed_at_call(number: int, recipe: Path, folder: Path, only: str | None = None) -> None:
+    """Dies at call `number` of those that follow the first record of training, or the beginning of
+    the stage `only`."""
     count = -1
 
-    def count_from_here(record: dict[str, Any], steps: int) -> None:
+    def count_from_here(*_: Any) -> None:
         nonlocal count
         count = max(count, 0)
 
@@ -67,7 +72,8 @@ def killed_at_call(number: int, recipe: Path, folder: Path) -> None:
 
     for name in CALLS:
         setattr(os, name, dying(getattr(os, name)))
-    run(recipe, folder, Display(record=count_from_here))
+    display = Display(stage=count_from_here) if only else Display(record=count_from_here)
+    run(recipe, folder, display, only)
 
 
 def killed_after(seconds: float, recipe: Path, folder: Path) -> None:
@@ -75,23 +81,48 @@ def killed_after(seconds: float, recipe: Path, folder: Path) -> None:
     run(recipe, folder)
 
 
-def trial(folder: Path, recipe: Path, dying: Callable[[], None]) -> dict[str, Any]:
-    unmade = shutil.ignore_patterns("training", "model", "evaluation", "samples", "report.html")
-    if folder.name.startswith("call"):  # what comes before training need not be made each time
-        shutil.copytree(folder.with_name("warm"), folder, ignore=unmade)
+def finished_shards(folder: Path) -> dict[str, tuple[int, int]]:
+    """The files of the shards that some index in the folder lists: inode and time of writing."""
+    found = {}
+    for index in folder.rglob("index.json"):
+        sources = json.loads(index.read_text())["sources"].values()
+        for file in (shard["file"] for source in sources for shard in source["shards"]):
+            state = (index.parent / file).stat()
+            found[f"{index.parent.name}/{file}"] = (state.st_ino, state.st_mtime_ns)
+    return found
+
+
+def trial(
+    folder: Path, recipe: Path, dying: Callable[[], None], only: str | None = None
+) -> dict[str, Any]:
+    unmade = ["training", "model", "evaluation", "samples", "report.html"]
+    if only == "tokenize":
+        unmade.append("data")
+    if folder.name.startswith("call"):  # what comes before need not be made each time
+        shutil.copytree(folder.with_name("warm"), folder, ignore=shutil.ignore_patterns(*unmade))
     status = forked(dying)
     leftovers = sum(1 for _ in folder.rglob(".tmp-*")) + sum(1 for _ in folder.rglob(".old-*"))
-    end = forked(lambda: run(recipe, folder))
-    return {"folder": str(folder), "killed": status == -9, "leftovers": leftovers, "end": end}
+    before = finished_shards(folder)
+    end = forked(lambda: run(recipe, folder, only=only))
+    after = finished_shards(folder)
+    return {
+        "folder": str(folder),
+        "killed": status == -9,
+        "leftovers": leftovers,
+        "end": end,
+        "shards": len(before),
+        "kept": sum(after.get(name) == state for name, state in before.items()),
+    }
 
 
 def main() -> None:
     what, recipe, parent, *numbers = sys.argv[1:]
     first, second = map(int, numbers)
     run(Path(recipe), Path(parent) / "warm")
-    if what == "calls":
+    only = "tokenize" if what == "shards" else None
+    if what in ("calls", "shards"):
         deaths = [
-            (f"call-{n}", lambda folder, n=n: killed_at_call(n, Path(recipe), folder))
+            (f"call-{n}", lambda folder, n=n: killed_at_call(n, Path(recipe), folder, only))
             for n in range(first, second + 1)
         ]
     else:
@@ -107,7 +138,7 @@ def main() -> None:
     results = []
     for name, die in deaths:
         folder = Path(parent) / name
-        results.append(trial(folder, Path(recipe), lambda d=die, f=folder: d(f)))
+        results.append(trial(folder, Path(recipe), lambda d=die, f=folder: d(f), only))
     print(json.dumps(results))
 
 

@@ -65,3 +65,29 @@ def test_killed_at_any_moment_the_run_ends_as_if_it_had_not_been(
     for trial in trials:
         assert trial["end"] == 0, trial
         assert content(Path(trial["folder"])) == expected, trial
+
+
+@pytest.mark.slow
+def test_killed_at_any_call_tokenizing_goes_on_behind_the_last_finished_shard(
+    recipe: dict[str, Any], tmp_path: Path, go: Callable[..., Any], content: Content
+):
+    """From its first call to the rename that makes the stage's folder appear, and beyond."""
+    recipe["data"]["shard_tokens"] = 1500
+    file = tmp_path / "tiny.toml"
+    file.write_text(to_toml(recipe))
+    for stage in ("corpus", "tokenizer", "tokenize"):
+        go(file, tmp_path / "whole", only=stage)
+    expected = content(tmp_path / "whole" / "data")
+    trials = _trials(tmp_path, "shards", file, tmp_path, 1, 60)
+    for trial in trials:
+        assert trial["end"] == 0, trial
+        assert content(Path(trial["folder"]) / "data") == expected, trial
+        assert not list(Path(trial["folder"]).glob(".[!l]*")), trial
+        assert trial["kept"] == trial["shards"], trial
+    killed = [trial["killed"] for trial in trials]
+    assert killed == sorted(killed, reverse=True)
+    assert 40 < sum(killed) < len(killed)  # the last ones die after the stage, that is not at all
+    shards = [trial["shards"] for trial in trials]
+    assert shards == sorted(shards)
+    assert set(shards) == set(range(shards[-1] + 1))
+    assert shards[-1] > 3

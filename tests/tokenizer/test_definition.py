@@ -28,6 +28,9 @@ def test_merges_that_cannot_encode_every_text_are_refused(tokenizer, change, rea
     ("change", "reason"),
     [
         ({"special_tokens": {"<|endoftext|>": 3000}}, "outside the vocabulary of 3000"),
+        ({"added_tokens": {"x": -1}}, "id -1 of the added token 'x' is outside"),
+        ({"added_tokens": {"": 5}}, "empty name"),
+        ({"added_tokens": {"<|user|>": 5}}, "both special and added"),
         ({"end_of_text": "<|nobody|>"}, "'<.nobody.>' is no special token"),
     ],
 )

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from textus.errors import DataError
@@ -37,14 +40,58 @@ def read_documents(folder: Path, split: Split) -> Iterator[Document]:
 
     Raises DataError when the folder holds none of that split.
     """
-    files = sorted(folder.glob(f"{split}-*.parquet"))
-    if not files:
-        raise DataError(f"{str(folder)!r} has no {split}-*.parquet; build the corpus there first")
-    for path in files:
+    for path in _files(folder, split):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1024, columns=list(Document._fields)):
                 columns = [batch.column(name).to_pylist() for name in Document._fields]
                 yield from map(Document._make, zip(*columns, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentGroup:
+    """Some consecutive documents on disk, a few megabytes: one row group of a Parquet file."""
+
+    file: Path
+    number: int
+    size: int
+    """Bytes of text in UTF-8, and some for each document."""
+
+    def sources(self) -> list[str]:
+        """The name of each document's source; the texts are not read."""
+        return self._table("source").column("source").to_pylist()
+
+    def read(self) -> tuple[list[str], list[str], np.ndarray]:
+        """Of each document the source's name, the text, and its bytes in UTF-8 (int64)."""
+        table = self._table("source", "text")
+        texts = table.column("text")
+        sizes = pc.call_function("binary_length", [texts]).to_numpy().astype(np.int64)
+        return table.column("source").to_pylist(), texts.to_pylist(), sizes
+
+    def _table(self, *columns: str) -> pa.Table:
+        with pq.ParquetFile(self.file) as file:
+            return file.read_row_group(self.number, columns=list(columns), use_threads=False)
+
+
+def document_groups(folder: Path, split: Split) -> list[DocumentGroup]:
+    """The documents of `read_documents`, in the same order, in groups that can be read apart.
+
+    Raises DataError when the folder holds none of that split.
+    """
+    groups = []
+    for path in _files(folder, split):
+        with pq.ParquetFile(path) as file:
+            column = file.schema_arrow.get_field_index("text")
+            for number in range(file.num_row_groups):
+                size = file.metadata.row_group(number).column(column).total_uncompressed_size
+                groups.append(DocumentGroup(path, number, size))
+    return groups
+
+
+def _files(folder: Path, split: Split) -> list[Path]:
+    files = sorted(folder.glob(f"{split}-*.parquet"))
+    if not files:
+        raise DataError(f"{str(folder)!r} has no {split}-*.parquet; build the corpus there first")
+    return files
 
 
 class DocumentWriter:

@@ -31,8 +31,11 @@ def choose_workers(input_bytes: int, wanted: int | None) -> int:
     """The number of processes for an input of this size; `wanted` decides where it is given."""
     if wanted is not None:
         return max(1, wanted)
-    if input_bytes < LARGE_INPUT_BYTES:
-        return 1
+    return 1 if input_bytes < LARGE_INPUT_BYTES else usable_cores()
+
+
+def usable_cores() -> int:
+    """The processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,7 +1,8 @@
 """From ids to batches: token shards, drawn in an order that can be stopped and resumed exactly.
 
-config.py   the settings                       batch.py    inputs, targets, segments as tensors
-shards.py   writes token shards, opens them    loader.py   each step's batches for each process
-order.py    which row of a source comes when   held_out.py held-out documents, once through
-mixture.py  which source the next row is from  show.py     a batch as text for the terminal
+config.py        the settings                     mixture.py   which source the next row is from
+encoding.py      documents to ids on all cores    batch.py     inputs, targets, segments as tensors
+shard_writer.py  writes token shards              loader.py    each step's batches for each process
+shards.py        opens token shards               held_out.py  held-out documents, once through
+order.py         which row of a source comes when show.py      a batch as text for the terminal
 """

@@ -16,7 +16,15 @@ from textus.plugins import did_you_mean
 from textus.progress import Progress, silent
 from textus.recipe import Tree, diff
 from textus.run.settings import Recipe
-from textus.store import Manifest, digest, new_folder, read_manifest, verify
+from textus.store import (
+    Manifest,
+    digest,
+    drop_unfinished,
+    new_folder,
+    read_manifest,
+    unfinished,
+    verify,
+)
 
 STALE = "stale"
 
@@ -84,13 +92,15 @@ class Stage:
     settings: Callable[[Recipe], Tree]
     """The part of the recipe that decides its output."""
     work: Callable[[Context, Path], dict[str, Any]]
-    """Fills an empty folder; returns counts for the manifest."""
+    """Fills a folder, empty unless it is resumed; returns counts for the manifest."""
     title: str
     """What it does, for a person."""
     outside: Callable[[Context], dict[str, str]] = lambda context: {}
     """Digests of what it reads from outside the run folder."""
     begun: Callable[[Path], Identity | None] = lambda run: None
     """What unfinished work in a run folder, to be resumed, was begun with."""
+    resumable: bool = False
+    """Its work goes on with what an interrupted one left in the folder that it fills."""
     collective: bool = False
     """All processes work on it together; otherwise the first does, and the others wait."""
 
@@ -172,7 +182,8 @@ def status(stages: Sequence[Stage], run: Path) -> Iterator[Status]:
         except DamagedError:
             yield Status(stage=stage, state="damaged", manifest=None)
         else:
-            state = "finished" if manifest else "unfinished" if stage.begun(run) else "missing"
+            begun = stage.begun(run) or unfinished(run / stage.output)
+            state = "finished" if manifest else "unfinished" if begun else "missing"
             yield Status(stage=stage, state=state, manifest=manifest)
 
 
@@ -219,7 +230,9 @@ def _make(stage: Stage, context: Context, identity: Identity, output: Path) -> N
         settings=identity.settings,
         inputs=identity.inputs,
     )
-    with new_folder(output, manifest, replace=output.exists()) as work:
+    if drop_unfinished(output, keep=identity.fingerprint):
+        context.display.say("what was begun with other settings or inputs is made anew")
+    with new_folder(output, manifest, replace=output.exists(), resumable=stage.resumable) as work:
         manifest.counts.update(stage.work(context, work))
 
 

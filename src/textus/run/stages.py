@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from textus.corpus.build import build_corpus
-from textus.corpus.documents import read_documents
+from textus.corpus.documents import Split, document_groups, read_documents
 from textus.corpus.sources import digest as digest_of_files
 from textus.corpus.sources import fingerprint
-from textus.data.shards import write_shards
+from textus.data.shard_writer import write_shards
 from textus.evaluate.table import evaluation_json, score_table
 from textus.generate.generate import generate
 from textus.model.files import load_model
 from textus.recipe import Tree, to_tree
 from textus.run.device import choose_device
+from textus.run.encoding import choose_workers, make_encoder, sampling_settings
 from textus.run.folder import find_weights
 from textus.run.graph import Context, Stage
 from textus.run.measure import evaluate_held_out
@@ -63,19 +64,24 @@ def make_tokenizer(context: Context, out: Path) -> dict[str, Any]:
 
 
 def make_data(context: Context, out: Path) -> dict[str, Any]:
-    """Writes both splits as token shards."""
+    """Writes both splits as token shards; `out` may hold those that were finished before."""
     tokenizer = Tokenizer.load(context.run / "tokenizer")
     counts: dict[str, Any] = {}
-    for split in ("train", "held_out"):
+    splits: tuple[Split, ...] = ("train", "held_out")
+    for split in splits:
+        encoder = make_encoder(tokenizer, context.recipe, split)
+        groups = document_groups(context.run / "corpus", split)
         written = write_shards(
-            _documents(context, split),
+            groups,
             out,
             split=split,
-            encode=tokenizer.encode_batch,
+            encode=encoder,
             end_of_text=tokenizer.end_of_text,
             vocab_size=tokenizer.vocab_size,
             shard_tokens=context.recipe.data.shard_tokens,
             progress=context.display.progress,
+            say=context.display.say,
+            **choose_workers(encoder, groups),
         )
         counts[split] = {name: asdict(count) for name, count in written.items()}
         tokens = sum(count.tokens for count in written.values())
@@ -141,6 +147,11 @@ def _start_outside(context: Context) -> dict[str, str]:
     return {"starting weights": manifest.digest if manifest else ""}
 
 
+def _tokenize_settings(recipe: Recipe) -> Tree:
+    sampling = sampling_settings(recipe)
+    return {"shard_tokens": recipe.data.shard_tokens} | ({"sampling": sampling} if sampling else {})
+
+
 def _pretrain_settings(recipe: Recipe) -> Tree:
     train = {k: v for k, v in to_tree(recipe.train).items() if k not in UNRECORDED}
     return {
@@ -179,7 +190,8 @@ STAGES = (
         output="data",
         version=1,
         inputs=("corpus", "tokenizer"),
-        settings=lambda recipe: {"shard_tokens": recipe.data.shard_tokens},
+        settings=_tokenize_settings,
+        resumable=True,
         work=make_data,
     ),
     Stage(

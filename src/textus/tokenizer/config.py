@@ -137,9 +137,8 @@ class WordPieceConfig(TokenizerConfig):
     back, so no GPT should be trained on it."""
 
     def smallest_vocabulary(self) -> int:
-        """Each byte begins a word in one token and goes on with it in another."""
-        bytes_ = 2 * NUM_BYTES if self.form == "bytes" else 0
-        return bytes_ + len(self.special_tokens)
+        """Each byte begins a word in one token and goes on with it in another; or BERT's [UNK]."""
+        return len(self.special_tokens) + (2 * NUM_BYTES if self.form == "bytes" else 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()

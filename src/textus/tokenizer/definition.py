@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from textus.errors import DataError
+from textus.tokenizer.special import NameRule
 
 
 class Normalizer(Protocol):
@@ -42,7 +43,8 @@ class Definition:
     """All that a tokenizer's files hold; DataError where its parts contradict one another."""
 
     tokens: tuple[bytes, ...]
-    """The bytes of text that each id stands for; for a special or added token its name in UTF-8."""
+    """The bytes of text that each id stands for; for a special or added token its name in UTF-8,
+    and nothing for an id that no token has."""
 
     model: Model
     """How a word is cut."""
@@ -58,6 +60,12 @@ class Definition:
 
     added_tokens: Mapping[str, int] = field(default_factory=dict)
     """Ids of ordinary tokens by name that are looked for in the text before anything else."""
+
+    name_rules: Mapping[str, NameRule] = field(default_factory=dict)
+    """What may stand around the names of special and added tokens; by default, anything."""
+
+    token_roles: Mapping[str, str] = field(default_factory=dict)
+    """Names of special tokens by what chat templates call them: bos_token, pad_token, ..."""
 
     end_of_text: str | None = None
     """Name of the special token that ends every document; None where the tokenizer has none."""
@@ -77,6 +85,10 @@ class Definition:
                         f"the id {id_} of the {kind} token {name!r} is outside the vocabulary of "
                         f"{len(self.tokens)} tokens"
                     )
+                if not name:
+                    raise DataError(f"the {kind} token with the id {id_} has an empty name")
+        if both := self.special_tokens.keys() & self.added_tokens.keys():
+            raise DataError(f"the tokens {sorted(both)[:8]} are both special and added ones")
         if self.end_of_text is not None and self.end_of_text not in self.special_tokens:
             raise DataError(f"the end of text {self.end_of_text!r} is no special token")
 

@@ -8,8 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
+
+intrinsic: Any = extending.intrinsic  # annotated as if callers passed the typing context too
+
+COUNTED: Any = {"nogil": True, "_nrt": True}
+UNCOUNTED: Any = {"nogil": True, "_nrt": False}
+"""Options of kernels that make arrays, and of those that only read and write what they are given:
+these need not count references, which costs as much as the work itself where tuples of many arrays
+are handed from one kernel to the next. A kernel without either takes after its caller."""
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
@@ -70,3 +77,74 @@ def prefetch(typing: Any, array: Any, index: Any) -> tuple[Any, Callable[..., An
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
+
+
+@intrinsic
+def leading_zeros(typing: Any, word: Any) -> tuple[Any, Callable[..., Any]]:
+    """How many of the highest bits of a uint64 are 0; 64 for 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        type_ = ir.FunctionType(_I64, [_I64, ir.IntType(1)])
+        function = builder.module.declare_intrinsic("llvm.ctlz", [_I64], type_)
+        return builder.call(function, [arguments[0], ir.Constant(ir.IntType(1), 0)])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def copy16(typing: Any, out: Any, at: Any, source: Any, index: Any) -> tuple[Any, Any]:
+    """Copies 16 bytes to element `at` of the array `out` from element `index` of `source`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = ir.PointerType(ir.VectorType(_I64, 2))
+        to, from_ = (
+            context.make_array(signature.args[i])(context, builder, arguments[i]).data
+            for i in (0, 2)
+        )
+        loaded = builder.load(builder.bitcast(builder.gep(from_, [arguments[3]]), vector))
+        loaded.align = 1
+        stored = builder.store(loaded, builder.bitcast(builder.gep(to, [arguments[1]]), vector))
+        stored.align = 1
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, source, types.intp), generate
+
+
+@intrinsic
+def least16(typing: Any, array: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
+    """The smallest of the sixteen elements of a uint32 array from `index` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        type_ = ir.VectorType(_I32, 16)
+        address = _address(context, builder, signature, arguments)
+        loaded = builder.load(builder.bitcast(address, ir.PointerType(type_)))
+        loaded.align = 4
+        name = "llvm.vector.reduce.umin.v16i32"
+        function = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(_I32, [type_]), name
+        )
+        return builder.call(function, [loaded])
+
+    return types.uint32(array, types.intp), generate
+
+
+@intrinsic
+def call_address(typing: Any, address: Any, arguments: Any) -> tuple[Any, Callable[..., Any]]:
+    """Calls the compiled function (`numba.cfunc`) at an address: of `arguments`, a tuple, arrays
+    are given as pointers to their first element, int64 as they are; an int64 comes back.
+
+    A caller that is given its callee in this way is compiled and cached without it.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, packed = arguments
+        values = []
+        for i, type_ in enumerate(signature.args[1].types):
+            value = builder.extract_value(packed, i)
+            if isinstance(type_, types.Array):
+                value = context.make_array(type_)(context, builder, value).data
+            values.append(value)
+        type_ = ir.FunctionType(_I64, [value.type for value in values])
+        return builder.call(builder.inttoptr(address, ir.PointerType(type_)), values)
+
+    return types.int64(types.int64, arguments), generate

@@ -1,20 +1,25 @@
 """The tokenizer: text to ids and ids to text."""
 
-import re
-from collections.abc import Collection, Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from textus.errors import DataError
 from textus.text import replace_surrogates
 from textus.tokenizer.bpe.model import Merges
-from textus.tokenizer.definition import Definition
-from textus.tokenizer.formats.tokenizer_json import read_tokenizer, write_tokenizer
+from textus.tokenizer.definition import Definition, Normalizer
+from textus.tokenizer.formats.files import read_definition
+from textus.tokenizer.formats.tokenizer_json import write_tokenizer
+from textus.tokenizer.normalize import after_token
+from textus.tokenizer.offsets import offsets_of
+from textus.tokenizer.ordinary import OrdinaryText
+from textus.tokenizer.sampling import sampled_ids
+from textus.tokenizer.special import Allowed, NameFinder, Stretch, allowed_names, refuse_names
 from textus.tokenizer.stream import StreamDecoder
-from textus.tokenizer.word_ids import WordIds
+
+_BATCH_CHARACTERS = 1 << 25  # what encode_batch hands to the engine at once
 
 
 class Tokenizer:
@@ -22,13 +27,16 @@ class Tokenizer:
 
     Every text comes back from its ids, `decode(encode(text)) == text`, unless a normalizer changes
     it first. Lone surrogates, which are no Unicode text, are encoded as U+FFFD. Special tokens come
-    from `encode` only where they are asked for: text that looks like one is text.
+    from `encode` only where they are asked for: text that looks like one is text. What a
+    tokenizer's files would add around a text ([CLS] ... [SEP], <s>) is not added.
     """
 
     def __init__(self, definition: Definition):
         self.definition = definition
         self.special_tokens = dict(definition.special_tokens)
-        self._word_ids = WordIds(definition.model)
+        self._ordinary = OrdinaryText(definition)
+        self._finders: dict[frozenset[str], NameFinder] = {}
+        self._after_token = after_token(definition.normalizer)
 
     @property
     def vocab_size(self) -> int:
@@ -42,35 +50,90 @@ class Tokenizer:
         if name is None:
             raise DataError(
                 "This tokenizer has no token that ends a document; name one of its special tokens "
-                f"{list(self.special_tokens)} as end_of_text in its definition."
+                f"{list(self.special_tokens)[:32]} as end_of_text in its definition."
             )
         return self.special_tokens[name]
 
     def encode(
-        self, text: str, *, allowed_special: Literal["all"] | Collection[str] = ()
+        self, text: str, *, allowed_special: Allowed = (), disallowed_special: Allowed = ()
     ) -> list[int]:
         """The ids of `text`.
 
         The names in `allowed_special` ("all": every one) become special tokens where they stand in
-        the text, the longest first; other names stay ordinary text. Raises DataError for a name
-        that is no special token.
+        the text, the longest first. A name in `disallowed_special` ("all": every one that is not
+        allowed) raises DataError where it stands in the text. All other names stay ordinary text;
+        that is the default for all, while tiktoken's default is `disallowed_special="all"`. Raises
+        DataError for an allowed name that is no special token.
         """
-        text = replace_surrogates(text)
-        if not allowed_special:
-            return self._encode_ordinary(text)
-        names = list(self.special_tokens) if allowed_special == "all" else list(allowed_special)
-        self._check_names(names)
-        names.sort(key=len, reverse=True)
-        parts = re.split("(" + "|".join(map(re.escape, names)) + ")", text)
-        ids = self._encode_ordinary(parts[0])
-        for name, part in zip(parts[1::2], parts[2::2], strict=True):
-            ids.append(self.special_tokens[name])
-            ids += self._encode_ordinary(part)
+        ids: list[int] = []
+        for part in self._parts(text, allowed_special, disallowed_special):
+            ids += [part] if isinstance(part, int) else self._ordinary.encode(part)
         return ids
 
-    def encode_batch(self, texts: Iterable[str]) -> list[np.ndarray]:
-        """The ids of each text as an array of uint32; special tokens are not looked for."""
-        return [np.array(self.encode(text), dtype=np.uint32) for text in texts]
+    def encode_batch(self, texts: Iterable[str], *, threads: int | None = None) -> list[np.ndarray]:
+        """The ids of each text as an array of uint32; special tokens are not looked for.
+
+        Large batches are encoded by `threads` threads (None: one for each core); the ids are the
+        same for any number.
+        """
+        ids, offsets = self.encode_joined(texts, threads=threads)
+        return [ids[a:b] for a, b in pairwise(offsets.tolist())]
+
+    def encode_joined(
+        self, texts: Iterable[str], *, threads: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode_batch`, in two arrays: all ids, uint32, and int64 offsets, one more than there
+        are texts, between which each text's ids lie."""
+        blocks = [self._encode_block(block, threads) for block in _blocks(texts)]
+        ids = [np.empty(0, dtype=np.uint32), *(ids for ids, _ in blocks)]
+        counts = [np.zeros(1, dtype=np.int64), *(np.diff(offsets) for _, offsets in blocks)]
+        return np.concatenate(ids), np.cumsum(np.concatenate(counts))
+
+    def encode_with_offsets(
+        self,
+        text: str,
+        *,
+        allowed_special: Allowed = (),
+        disallowed_special: Allowed = (),
+        barriers: Sequence[int] = (),
+    ) -> tuple[list[int], np.ndarray]:
+        """The ids of `text`, and from which characters each comes: int64 (number of ids, 2).
+
+        Token i comes from text[offsets[i, 0]:offsets[i, 1]]. A token that holds some of the bytes
+        of a character counts all of that character, so that neighbours may overlap. Where a
+        normalizer changed the text, a character that it made counts the characters that it was
+        made from, and one that it put in counts none. A pair of surrogates counts as the one
+        character that it stands for. `barriers`, in ascending order, are places between characters
+        that no name of a token may span.
+        """
+        text = replace_surrogates(text)
+        ids: list[int] = []
+        offsets = [np.empty((0, 2), dtype=np.int64)]
+        for stretch in self._stretches(text, allowed_special, disallowed_special, barriers):
+            if stretch.id is not None:
+                ids.append(stretch.id)
+                offsets.append(np.array([[stretch.start, stretch.end]]))
+                continue
+            part = text[stretch.start : stretch.end]
+            normalizer = self._normalizer(stretch)
+            found = offsets_of(part, normalizer, self.definition, self._ordinary.encode)
+            ids += found.ids
+            offsets.append(found.offsets + stretch.start)
+        return ids, np.concatenate(offsets)
+
+    def encode_sampled(
+        self, text: str, *, seed: int, dropout: float = 0.0, alpha: float = 0.0
+    ) -> list[int]:
+        """The ids of a random cut of `text`, the same whenever text and seed are the same.
+
+        `dropout` is for BPE: each merge is skipped with this probability (Provilkov et al. 2020).
+        `alpha` is for Unigram: a cut is drawn with this power of its probability (Kudo 2018).
+        Raises DataError where the tokenizer is of another kind.
+        """
+        words: list[str | int] = []
+        for part in self._parts(text):
+            words += [part] if isinstance(part, int) else self.definition.splitter.split(part)
+        return sampled_ids(self.definition.model, words, seed=seed, dropout=dropout, alpha=alpha)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`, special tokens by name; bytes that are no UTF-8 become U+FFFD."""
@@ -78,7 +141,8 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes of `ids`, exactly; raises DataError for an id outside the vocabulary."""
-        return b"".join(map(self.token_bytes, ids))
+        data = b"".join(map(self.token_bytes, ids))
+        return data.removeprefix(b" ") if self.definition.drops_first_space else data
 
     def token_bytes(self, id_: int, /) -> bytes:
         """The bytes of one token; raises DataError for an id outside the vocabulary."""
@@ -108,28 +172,83 @@ class Tokenizer:
 
     def stream(self) -> StreamDecoder:
         """A decoder for ids that come one by one."""
-        return StreamDecoder(self)
+        return StreamDecoder(self, drops_first_space=self.definition.drops_first_space)
 
     def save(self, folder: Path) -> None:
         """Writes tokenizer.json and tokenizer_config.json; Hugging Face's libraries load them."""
         write_tokenizer(self.definition, folder)
 
     @classmethod
-    def load(cls, folder: Path) -> "Tokenizer":
-        """Reads what `save` wrote; raises DataError naming the file that is missing or broken."""
-        return cls(read_tokenizer(folder))
+    def load(cls, path: Path) -> "Tokenizer":
+        """Reads what `save` wrote, or a folder or file of another tool; see formats/files.py.
 
-    def _encode_ordinary(self, text: str) -> list[int]:
-        return list(
-            chain.from_iterable(
-                map(self._word_ids.__getitem__, self.definition.splitter.split(text))
-            )
-        )
+        Raises DataError naming the file that is missing, broken or of an unknown kind.
+        """
+        return cls(read_definition(path))
 
-    def _check_names(self, names: list[str]) -> None:
-        unknown = [name for name in names if name not in self.special_tokens]
-        if unknown:
-            raise DataError(
-                f"allowed_special names {unknown[:8]}, no special tokens of this tokenizer; "
-                f'use "all" or a collection of {list(self.special_tokens)}.'
-            )
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[Definition]]:
+        return type(self), (self.definition,)  # caches need not travel to other processes
+
+    def _parts(
+        self, text: str, allowed_special: Allowed = (), disallowed_special: Allowed = ()
+    ) -> Iterator[str | int]:
+        """A text in order: stretches of ordinary text, normalized, and ids of named tokens."""
+        text = replace_surrogates(text)
+        for stretch in self._stretches(text, allowed_special, disallowed_special):
+            if stretch.id is not None:
+                yield stretch.id
+            elif (normalizer := self._normalizer(stretch)) is None:
+                yield text[stretch.start : stretch.end]
+            else:
+                yield normalizer(text[stretch.start : stretch.end])
+
+    def _stretches(
+        self,
+        text: str,
+        allowed_special: Allowed,
+        disallowed_special: Allowed,
+        barriers: Sequence[int] = (),
+    ) -> Iterator[Stretch]:
+        allowed = allowed_names(self.special_tokens, allowed_special)
+        if disallowed_special:
+            refuse_names(text, self.special_tokens, disallowed_special, allowed)
+        return self._finder(allowed).cut(text, barriers)
+
+    def _normalizer(self, stretch: Stretch) -> Normalizer | None:
+        return self.definition.normalizer if stretch.start == 0 else self._after_token
+
+    def _finder(self, allowed: frozenset[str]) -> NameFinder:
+        if allowed not in self._finders:
+            ids = dict(self.definition.added_tokens)
+            ids |= {name: self.special_tokens[name] for name in allowed}
+            self._finders[allowed] = NameFinder(ids, self.definition.name_rules)
+        return self._finders[allowed]
+
+    def _encode_block(self, texts: list[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode_joined`; the ordinary stretches of all texts are encoded together."""
+        parts = [list(self._parts(text)) for text in texts]
+        ordinary = [part for row in parts for part in row if isinstance(part, str)]
+        ids, offsets = self._ordinary.encode_batch(ordinary, threads=threads)
+        if len(ordinary) == len(texts) and all(len(row) == 1 for row in parts):
+            return ids, offsets
+        encoded = iter([ids[a:b] for a, b in pairwise(offsets.tolist())])
+        rows = [
+            [next(encoded) if isinstance(part, str) else np.array([part]) for part in row]
+            for row in parts
+        ]
+        counts = [0, *(sum(map(len, row)) for row in rows)]
+        joined = np.concatenate([ids[:0], *(part for row in rows for part in row)])
+        return joined.astype(np.uint32), np.cumsum(counts)
+
+
+def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    block: list[str] = []
+    size = 0
+    for text in texts:
+        block.append(text)
+        size += len(text)
+        if size >= _BATCH_CHARACTERS:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block

@@ -4,12 +4,19 @@ from collections.abc import Callable, Iterable
 
 from textus.errors import RecipeError
 from textus.progress import Progress, silent
-from textus.tokenizer.bpe.train import train_bpe
-from textus.tokenizer.config import BPEConfig, TokenizerConfig
+from textus.tokenizer.bpe.train import make_bytes, train_bpe
+from textus.tokenizer.config import BPEConfig, BytesConfig, TokenizerConfig, UnigramConfig, WordPieceConfig
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.tokenizer import Tokenizer
+from textus.tokenizer.unigram.train import train_unigram
+from textus.tokenizer.wordpiece.train import train_wordpiece
 
-TRAINERS: dict[type, Callable[..., Definition]] = {BPEConfig: train_bpe}
+TRAINERS: dict[type, Callable[..., Definition]] = {
+    BPEConfig: train_bpe,
+    BytesConfig: make_bytes,
+    WordPieceConfig: train_wordpiece,
+    UnigramConfig: train_unigram,
+}
 """The trainer of each algorithm, by the class of its settings."""
 
 

@@ -1,7 +1,6 @@
 """The slow, obvious twins: what training and encoding mean, in a few lines each.
 
-The tests hold `train.py` and `merge.py` to them, and `pretokenize.py` to its PATTERN as the package
-`regex` reads it.
+The tests hold `plain.py`, `compiled.py` and `merge.py` to them.
 """
 
 from collections import Counter

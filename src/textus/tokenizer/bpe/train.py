@@ -1,26 +1,38 @@
-"""Learns the merges of byte-pair encoding, incrementally.
+"""Learns the merges of byte-pair encoding, and those that go beyond words."""
 
-The algorithm is that of Sennrich et al. 2016: merge the most frequent pair of neighbours, again
-and again. As a merge changes only the places where its pair stands, these places are remembered
-for each pair and the counts of the pairs around them are corrected; everything else is left alone.
-`reference.py` has the version that counts anew each time.
-"""
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from heapq import heapify, heappop, heappush
-from itertools import pairwise
+import numpy as np
 
 from textus.errors import DataError
 from textus.progress import Progress, silent
 from textus.tokenizer.bpe.model import Merges
-from textus.tokenizer.config import BPEConfig
-from textus.tokenizer.definition import Definition
+from textus.tokenizer.bpe.rows import Rows, rows_of_ids, rows_of_words
+from textus.tokenizer.config import BPEConfig, BytesConfig, TokenizerConfig
+from textus.tokenizer.counting.count import count_documents, count_words
+from textus.tokenizer.counting.sample import Sample, draw_sample
+from textus.tokenizer.counting.word_counts import WordCounts
+from textus.tokenizer.definition import Definition, Normalizer
 from textus.tokenizer.formats.byte_level import BYTES_IN_ID_ORDER
+from textus.tokenizer.normalize import Composed
+from textus.tokenizer.ordinary import OrdinaryText
 from textus.tokenizer.split.patterns import PatternSplitter
-from textus.tokenizer.word_counts import count_words
+
+_SMALL = 100_000  # symbols up to which plain Python is soon done
+_MEMORY_OF_A_BYTE = 16  # of text from which superwords are learnt: ids, places of pairs, counts
 
 Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What was learnt so far, in the order of the ids; and the training text as it is now."""
+
+    tokens: list[bytes]
+    merges: list[Pair]
+    symbols: np.ndarray
+    """int32: the rows of ids that the last merges came from, a SEPARATOR around each."""
 
 
 def train_bpe(
@@ -31,112 +43,162 @@ def train_bpe(
     The merges are those of Hugging Face's BpeTrainer on the same documents. Where `texts` hold too
     few pairs that occur `config.min_frequency` times, there are fewer tokens than
     `config.vocab_size`. Raises DataError when there is no text at all.
+
+    With superwords (SuperBPE, Liu et al. 2025), the last `config.superwords` merges are learnt from
+    text that is cut by the pattern "superbpe" alone, after all earlier merges were applied to it:
+    from the text that words were counted in, or a sample of it, drawn by hash, of which 16 bytes a
+    byte fit into `config.training_memory`. Superwords may hold any number of words.
     """
-    words = count_words(texts, training_bytes=config.training_bytes, progress=progress)
-    if not words:
+    if config.superwords:
+        learnt = _learn_superwords(texts, config, progress)
+        return _definition(learnt.tokens, learnt.merges, config, pattern="superbpe")
+    words = count_words(
+        texts,
+        PatternSplitter(pattern=config.pattern),
+        training_bytes=config.training_bytes,
+        memory=config.training_memory,
+        normalizer=_normalizer(config),
+        progress=progress,
+    )
+    learnt = learn_from_words(words, config, config.vocab_size, progress=progress)
+    return _definition(learnt.tokens, learnt.merges, config, pattern=config.pattern)
+
+
+def make_bytes(
+    texts: Iterable[str], config: BytesConfig, *, progress: Progress = silent
+) -> Definition:
+    """One token for each byte; nothing is read."""
+    return _definition(first_tokens(config), [], config, pattern=config.pattern)
+
+
+def first_tokens(config: TokenizerConfig) -> list[bytes]:
+    """The tokens there are before the first merge: special ones, then the bytes."""
+    special = [token.encode() for token in config.special_tokens]
+    return special + [bytes([byte]) for byte in BYTES_IN_ID_ORDER]
+
+
+def learn_from_words(
+    words: WordCounts,
+    config: BPEConfig,
+    vocab_size: int,
+    *,
+    plain: bool | None = None,
+    progress: Progress = silent,
+) -> Learnt:
+    """Learns merges within words until there are `vocab_size` tokens.
+
+    plain: without compiled code; None: where there are few words.
+    """
+    if len(words) == 0:
         raise DataError("There is no text to train the tokenizer on; give at least one document.")
-    tokens, merges = learn_merges(words, config, progress=progress)
-    special = {token: id_ for id_, token in enumerate(config.special_tokens)}
-    ids = {token: id_ for id_, token in enumerate(tokens) if id_ >= len(special)}
-    return Definition(
-        tokens=tuple(tokens),
-        model=Merges(ids=ids, merges=tuple(merges)),
-        splitter=PatternSplitter(pattern=config.pattern),
-        special_tokens=special,
-        end_of_text=config.special_tokens[0],
+    id_of_byte = np.empty(256, np.int32)
+    id_of_byte[list(BYTES_IN_ID_ORDER)] = len(config.special_tokens) + np.arange(256)
+    start = Learnt(tokens=first_tokens(config), merges=[], symbols=np.empty(0, np.int32))
+    rows = rows_of_words(words, id_of_byte)
+    return learn_more(start, rows, config, vocab_size, plain=plain, progress=progress)
+
+
+def learn_more(
+    learnt: Learnt,
+    rows: Rows,
+    config: BPEConfig,
+    vocab_size: int,
+    *,
+    plain: bool | None = None,
+    progress: Progress = silent,
+) -> Learnt:
+    """Goes on with merges from rows of ids, which are worked on in place."""
+    first_id, total = len(learnt.tokens), config.vocab_size
+    learner_class = _learner(plain if plain is not None else rows.symbols.size < _SMALL, progress)
+    learner = learner_class(
+        rows,
+        first_id=first_id,
+        max_merges=vocab_size - first_id,
+        min_frequency=config.min_frequency,
+    )
+    for done in learner.learn():
+        progress(first_id + done, total, "merging pairs")
+    tokens, merges = (
+        list(learnt.tokens),
+        [(left, right) for left, right in learner.merges().tolist()],
+    )
+    for left, right in merges:
+        tokens.append(tokens[left] + tokens[right])
+    if len(tokens) < vocab_size:
+        progress(len(tokens), total, "no pair is frequent enough to go on")
+    return Learnt(tokens=tokens, merges=learnt.merges + merges, symbols=learner.symbols())
+
+
+def _learner(plain: bool, progress: Progress) -> type:
+    if plain:
+        from textus.tokenizer.bpe.plain import PlainLearner
+
+        return PlainLearner
+    progress(0, None, "loading the trainer's kernels, which are compiled once on this machine")
+    from textus.tokenizer.bpe.compiled import CompiledLearner
+
+    return CompiledLearner
+
+
+def _learn_superwords(texts: Iterable[str], config: BPEConfig, progress: Progress) -> Learnt:
+    with Sample(config.training_bytes) as sample:
+        draw_sample(sample, texts, normalizer=_normalizer(config), progress=progress)
+        words = count_documents(
+            sample.documents(),
+            PatternSplitter(pattern=config.pattern),
+            memory=config.training_memory,
+        )
+        within = config.vocab_size - config.superwords
+        learnt = learn_from_words(words, config, within, progress=progress)
+        sample.shrink(config.training_memory // _MEMORY_OF_A_BYTE)
+        rows = _rows_of_stretches(sample.documents(), learnt, config)
+    return learn_more(learnt, rows, config, config.vocab_size, progress=progress)
+
+
+def _rows_of_stretches(documents: Iterable[bytes], learnt: Learnt, config: BPEConfig) -> Rows:
+    """The documents cut at numbers only, each stretch encoded by the merges so far.
+
+    As it will be encoded: by all merges in their order, wherever words begin and end in it.
+    """
+    ordinary = OrdinaryText(_definition(learnt.tokens, learnt.merges, config, pattern="superbpe"))
+    ids, lengths = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    for stretches in _groups_of_stretches(documents):
+        some_ids, offsets = ordinary.encode_batch(stretches, threads=None)
+        ids.append(some_ids.astype(np.int32))
+        lengths.append(np.diff(offsets))
+    return rows_of_ids(
+        np.concatenate(ids), np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
     )
 
 
-def learn_merges(
-    words: Mapping[str, int], config: BPEConfig, *, progress: Progress = silent
-) -> tuple[list[bytes], list[Pair]]:
-    """The tokens (special ones, then bytes, then learnt ones) and merges for words and their
-    counts."""
-    tokens = [token.encode() for token in config.special_tokens]
-    first_byte = len(tokens)
-    tokens += [bytes([byte]) for byte in BYTES_IN_ID_ORDER]
-    id_of_byte = {byte: first_byte + i for i, byte in enumerate(BYTES_IN_ID_ORDER)}
-    pairs = _Pairs(([id_of_byte[byte] for byte in word.encode()], n) for word, n in words.items())
-    merges: list[Pair] = []
-    while len(tokens) < config.vocab_size:
-        pair = pairs.pop_most_frequent(config.min_frequency)
-        if pair is None:
-            progress(len(tokens), config.vocab_size, "no pair is frequent enough to go on")
-            break
-        pairs.merge(pair, joined=len(tokens))
-        tokens.append(tokens[pair[0]] + tokens[pair[1]])
-        merges.append(pair)
-        progress(len(tokens), config.vocab_size, "merging pairs")
-    return tokens, merges
+def _groups_of_stretches(documents: Iterable[bytes]) -> Iterator[Sequence[str]]:
+    """The stretches of all documents, those of some megabytes of text together."""
+    splitter = PatternSplitter(pattern="superbpe")
+    group: list[str] = []
+    size = 0
+    for document in documents:
+        group += splitter.split(document.decode())
+        size += len(document)
+        if size > 4_000_000:
+            yield group
+            group, size = [], 0
+    yield group
 
 
-class _Pairs:
-    """The pairs of neighbouring symbols in all words: how often, and at which positions.
+def _normalizer(config: TokenizerConfig) -> Normalizer | None:
+    return Composed() if config.normalizer == "nfc" else None
 
-    The words' symbols lie one word behind the other in one list; each position knows its
-    neighbours within the word (-1: none) and how often its word occurs.
-    """
 
-    def __init__(self, words: Iterable[tuple[list[int], int]]):
-        self.symbols: list[int] = []
-        self.following: list[int] = []
-        self.preceding: list[int] = []
-        self.frequency: list[int] = []
-        self.counts: defaultdict[Pair, int] = defaultdict(int)
-        self.positions: defaultdict[Pair, list[int]] = defaultdict(list)
-        for symbols, frequency in words:
-            self._append(symbols, frequency)
-        # Entries (-count, pair): the most frequent first, of equals the smallest pair of ids.
-        # Counts that have fallen since an entry was made are put right when it comes up.
-        self.heap = [(-count, pair) for pair, count in self.counts.items()]
-        heapify(self.heap)
-
-    def _append(self, symbols: list[int], frequency: int) -> None:
-        start = len(self.symbols)
-        end = start + len(symbols)
-        self.symbols += symbols
-        self.preceding += [-1, *range(start, end - 1)]
-        self.following += [*range(start + 1, end), -1]
-        self.frequency += [frequency] * len(symbols)
-        for position, pair in enumerate(pairwise(symbols), start):
-            self.counts[pair] += frequency
-            self.positions[pair].append(position)
-
-    def pop_most_frequent(self, min_frequency: int) -> Pair | None:
-        while self.heap:
-            negative, pair = heappop(self.heap)
-            count = self.counts[pair]
-            if count == -negative:
-                return pair if count >= min_frequency else None
-            if count >= min_frequency:
-                heappush(self.heap, (-count, pair))
-        return None
-
-    def merge(self, pair: Pair, *, joined: int) -> None:
-        """Replaces the pair by the symbol `joined` from left to right, wherever it still stands."""
-        symbols, following, preceding = self.symbols, self.following, self.preceding
-        fresh: set[Pair] = set()
-        for left in self.positions.pop(pair):
-            right = following[left]
-            if right < 0 or (symbols[left], symbols[right]) != pair:
-                continue
-            symbols[left], symbols[right] = joined, -1
-            before, after = preceding[left], following[right]
-            following[left] = after
-            if before >= 0:
-                other = symbols[before]
-                fresh.add(self._replace((other, pair[0]), (other, joined), before))
-            if after >= 0:
-                preceding[after] = left
-                other = symbols[after]
-                fresh.add(self._replace((pair[1], other), (joined, other), left))
-        del self.counts[pair]
-        for new in fresh:
-            heappush(self.heap, (-self.counts[new], new))
-
-    def _replace(self, old: Pair, new: Pair, position: int) -> Pair:
-        frequency = self.frequency[position]
-        self.counts[old] -= frequency
-        self.counts[new] += frequency
-        self.positions[new].append(position)
-        return new
+def _definition(
+    tokens: list[bytes], merges: list[Pair], config: TokenizerConfig, *, pattern: str
+) -> Definition:
+    special = {token: id_ for id_, token in enumerate(config.special_tokens)}
+    ids = {tokens[id_]: id_ for id_ in range(len(special), len(tokens))}
+    return Definition(
+        tokens=tuple(tokens),
+        model=Merges(ids=ids, merges=tuple(merges)),
+        splitter=PatternSplitter(pattern=pattern),
+        normalizer=_normalizer(config),
+        special_tokens=special,
+        end_of_text=config.special_tokens[0],
+    )

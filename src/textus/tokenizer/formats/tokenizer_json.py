@@ -1,180 +1,127 @@
-"""A vocabulary as the two files that Hugging Face's `tokenizers` and `transformers` load.
+"""A tokenizer as the two files that Hugging Face's `tokenizers` and `transformers` load.
 
-tokenizer.json holds everything; tokenizer_config.json tells `AutoTokenizer` its class and which
-token ends a text. Only what is read here is promised: a tokenizer.json of another kind (WordPiece,
-a normaliser, another pattern) is refused rather than read half.
+tokenizer.json holds everything that decides ids; its parts are in `hugging_face/`. A
+tokenizer_config.json beside it tells which tokens begin and end a text and holds the chat template.
+Three parts of a tokenizer.json are not read, by design: `truncation` and `padding`, which are
+matters of a call, and the `post_processor`, which puts special tokens around a text (here they come
+from text only where they are asked for).
 """
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from textus.errors import DataError
-from textus.tokenizer.bpe.model import Merges
+from textus.tokenizer.bert import BertSplitter
 from textus.tokenizer.definition import Definition
-from textus.tokenizer.formats.byte_level import to_bytes, to_characters
-from textus.tokenizer.split.patterns import LLAMA3, PatternSplitter
+from textus.tokenizer.formats.chat_config import config_json, read_config
+from textus.tokenizer.formats.hugging_face.decoders import read_decoder, write_decoder
+from textus.tokenizer.formats.hugging_face.models import read_model, write_model
+from textus.tokenizer.formats.hugging_face.normalizers import (
+    UNDERLINES_ARE_SPACES,
+    read_normalizer,
+    write_normalizer,
+)
+from textus.tokenizer.formats.hugging_face.spelling import Spelling
+from textus.tokenizer.formats.hugging_face.splitters import read_splitting, write_splitting
+from textus.tokenizer.formats.hugging_face.tokens import read_names, write_names
+from textus.tokenizer.formats.json_files import read_json, write_json
+from textus.tokenizer.normalize import chain, parts_of
+from textus.tokenizer.wordpiece.model import LongestMatch
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
+TEMPLATE_FILE = "chat_template.jinja"
 
-_PRE_TOKENIZER = {
-    "type": "Sequence",
-    "pretokenizers": [
-        {
-            "type": "Split",
-            "pattern": {"Regex": LLAMA3},
-            "behavior": "Isolated",
-            "invert": False,
-        },
-        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
-    ],
-}
-_BYTE_LEVEL = {
-    "type": "ByteLevel",
-    "add_prefix_space": True,
-    "trim_offsets": True,
-    "use_regex": True,
-}
-_MODEL = {
-    "type": "BPE",
-    "dropout": None,
-    "unk_token": None,
-    "continuing_subword_prefix": None,
-    "end_of_word_suffix": None,
-    "fuse_unk": False,
-    "byte_fallback": False,
-    "ignore_merges": False,
-}
-_ADDED_TOKEN = {
-    "single_word": False,
-    "lstrip": False,
-    "rstrip": False,
-    "normalized": False,
-    "special": True,
-}
+_POST_PROCESSORS = ("TemplateProcessing", "ByteLevel", "BertProcessing", "RobertaProcessing")
 
 
 def write_tokenizer(definition: Definition, folder: Path) -> None:
-    """Writes tokenizer.json and tokenizer_config.json into `folder`."""
-    _write_json(folder / TOKENIZER_FILE, tokenizer_json(definition))
-    _write_json(folder / CONFIG_FILE, config_json(definition))
+    """Writes tokenizer.json and tokenizer_config.json into `folder`; DataError for a part that has
+    no place in them."""
+    write_json(folder / TOKENIZER_FILE, tokenizer_json(definition))
+    write_json(folder / CONFIG_FILE, config_json(definition))
+
+
+def read_tokenizer(file: Path) -> Definition:
+    """Reads a tokenizer.json, and what stands beside it; DataError names the file that is missing,
+    broken or of another kind, with the reason."""
+    content = read_json(file)
+    config_file = file.with_name(CONFIG_FILE)
+    config = read_json(config_file) if config_file.exists() else {}
+    template_file = file.with_name(TEMPLATE_FILE)
+    if template_file.exists():
+        config["chat_template"] = template_file.read_text(encoding="utf-8")
+    try:
+        return read_config(config, _parse(content))
+    except (DataError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        raise DataError(
+            f"{file}, with what stands beside it, is no tokenizer that Textus reads: {reason}. "
+            "Copy it from where it is whole, or train the tokenizer anew."
+        ) from error
 
 
 def tokenizer_json(definition: Definition) -> dict[str, Any]:
     """The content of tokenizer.json."""
-    special = definition.special_tokens
-    model = definition.model
-    assert isinstance(model, Merges)
-    spellings = [to_characters(token) for token in definition.tokens]
-    for name, id_ in special.items():
-        spellings[id_] = name
+    spelling = _spelling_of(definition)
+    normalizers = list(parts_of(definition.normalizer))
+    pre_tokenizer, normalizers = write_splitting(definition.splitter, spelling, normalizers)
+    model = write_model(definition, spelling)
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [
-            {"id": id_, "content": name, **_ADDED_TOKEN}
-            for name, id_ in sorted(special.items(), key=lambda item: item[1])
-        ],
-        "normalizer": None,
-        "pre_tokenizer": _PRE_TOKENIZER,
+        "added_tokens": write_names(definition),
+        "normalizer": write_normalizer(normalizers),
+        "pre_tokenizer": pre_tokenizer,
         "post_processor": None,
-        "decoder": _BYTE_LEVEL,
-        "model": {
-            **_MODEL,
-            "vocab": {spelling: id_ for id_, spelling in enumerate(spellings)},
-            "merges": [f"{spellings[left]} {spellings[right]}" for left, right in model.merges],
-        },
+        "decoder": write_decoder(
+            model["type"], spelling, drops_first_space=definition.drops_first_space
+        ),
+        "model": model,
     }
 
 
-def config_json(definition: Definition) -> dict[str, Any]:
-    """The content of tokenizer_config.json."""
-    end_of_text = definition.end_of_text
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": end_of_text,
-        "eos_token": end_of_text,
-        "clean_up_tokenization_spaces": False,
-    }
-
-
-def read_tokenizer(folder: Path) -> Definition:
-    """Reads the two files; DataError names the one that is missing, broken or of another kind."""
-    content, config = _read_json(folder / TOKENIZER_FILE), _read_json(folder / CONFIG_FILE)
-    try:
-        _check_kind(content)
-        return _parse(content, end_of_text=config["eos_token"])
-    except (DataError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        reason = f"there is no {error}" if isinstance(error, KeyError) else error
-        raise DataError(
-            f"{folder / TOKENIZER_FILE}, with {CONFIG_FILE} beside it, is no tokenizer that Textus "
-            f"reads: {reason}. Copy both from where they are whole, or train the tokenizer anew."
-        ) from error
-
-
-def _check_kind(content: dict[str, Any]) -> None:
-    for key, wanted in (
-        ("normalizer", None),
-        ("pre_tokenizer", _PRE_TOKENIZER),
-        ("post_processor", None),
-    ):
-        if content[key] != wanted:
-            raise DataError(f"its {key} is of another kind")
+def _parse(content: Mapping[str, Any]) -> Definition:
+    normalizers = read_normalizer(content["normalizer"])
+    underlined = UNDERLINES_ARE_SPACES in normalizers
+    splitting = read_splitting(content["pre_tokenizer"], underlined=underlined)
+    normalizers += splitting.normalizers
+    _check_post_processor(content["post_processor"])
     model = content["model"]
-    if model["type"] != "BPE":
-        raise DataError(f"its model is {model['type']!r}, not 'BPE'")
-    if options := [key for key in _MODEL if key != "type" and model.get(key)]:
-        raise DataError(f"its model sets {options}")
-    for token in content["added_tokens"]:
-        if {key: token[key] for key in _ADDED_TOKEN} != _ADDED_TOKEN:
-            raise DataError(f"its added token {token['content']!r} is of another kind")
-
-
-def _parse(content: dict[str, Any], *, end_of_text: str) -> Definition:
-    special = {token["content"]: token["id"] for token in content["added_tokens"]}
-    special = {end_of_text: special[end_of_text], **special}
-    ids: dict[str, int] = {**content["model"]["vocab"], **special}
-    spellings = sorted(ids, key=ids.__getitem__)
-    if [ids[spelling] for spelling in spellings] != list(range(len(ids))):
-        raise DataError("its ids are not the numbers from 0 on, each once")
-    pairs = [
-        merge.split(" ") if isinstance(merge, str) else merge
-        for merge in content["model"]["merges"]
-    ]
-    tokens = tuple(
-        spelling.encode() if spelling in special else to_bytes(spelling) for spelling in spellings
-    )
-    special_ids = set(special.values())
-    ordinary = {token: id_ for id_, token in enumerate(tokens) if id_ not in special_ids}
+    # BERT's unknown token comes from text, so it is an ordinary one.
+    ordinary = [model["unk_token"]] if isinstance(splitting.splitter, BertSplitter) else []
+    added = [entry for entry in content["added_tokens"] if entry["content"] not in ordinary]
+    names = read_names(added, normalized=bool(normalizers))
+    vocabulary = read_model(model, names=names, spelling=splitting.spelling)
     return Definition(
-        tokens=tokens,
-        model=Merges(ids=ordinary, merges=tuple((ids[left], ids[right]) for left, right in pairs)),
-        splitter=PatternSplitter(pattern="llama3"),
-        special_tokens=special,
-        end_of_text=end_of_text,
+        tokens=vocabulary.tokens,
+        model=vocabulary.model,
+        splitter=splitting.splitter,
+        normalizer=chain(*normalizers),
+        special_tokens=names.special,
+        added_tokens=names.added,
+        name_rules=names.rules,
+        drops_first_space=read_decoder(content["decoder"], splitting.spelling),
     )
 
 
-def _write_json(file: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, ensure_ascii=False, indent=2)
-    file.write_text(text + "\n", encoding="utf-8", newline="\n")
+def _spelling_of(definition: Definition) -> Spelling:
+    model = definition.model
+    if isinstance(model, LongestMatch):
+        return "byte level" if model.unknown is None else "plain"
+    if not getattr(model, "characters", False):
+        return "byte level"
+    underlined = UNDERLINES_ARE_SPACES in parts_of(definition.normalizer)
+    return "underlined" if underlined else "plain"
 
 
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(
-            f"{file} does not exist; give the folder of a trained tokenizer, which holds "
-            f"{TOKENIZER_FILE} and {CONFIG_FILE}."
-        ) from None
-    except ValueError as error:
-        raise DataError(
-            f"{file} is not JSON ({error}); copy it from where it is whole, or train the tokenizer "
-            "anew."
-        ) from error
-    if not isinstance(content, dict):
-        raise DataError(f"{file} does not hold a JSON object; train the tokenizer anew.")
-    return content
+def _check_post_processor(content: Mapping[str, Any] | None) -> None:
+    if content is None:
+        return
+    if content["type"] == "Sequence":
+        for part in content["processors"]:
+            _check_post_processor(part)
+    elif content["type"] not in _POST_PROCESSORS:
+        raise DataError(f"its post_processor {content['type']!r} is unknown")

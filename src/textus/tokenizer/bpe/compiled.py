@@ -1,0 +1,142 @@
+"""Learns merges with compiled kernels: the tables they work on, and when these are made anew."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from textus.tokenizer.bpe import train_kernels as kernels
+from textus.tokenizer.bpe.rows import Rows
+
+_PHASE = 6  # times the merges done: for so many pairs there is room at the next count of all
+_SPARE_PLACES = 2  # times the places there are: room for those of new pairs, too
+_PLACES_A_SLICE = 2_000_000  # some tenths of a second, after which Ctrl-C gets its turn
+
+
+class CompiledLearner:
+    """Learns merges from rows of symbols; the array of symbols is worked on in place."""
+
+    def __init__(self, rows: Rows, *, first_id: int, max_merges: int, min_frequency: int):
+        self._words = kernels.Words(
+            rows.symbols,
+            np.append(rows.starts, rows.symbols.size),
+            rows.counts,
+            np.empty(0, np.int32),
+        )
+        self._lengths = np.ones(first_id + max_merges, np.int32)
+        self._merges = np.empty((max_merges, 2), np.int32)
+        self._state = np.array([0, first_id])
+        self._min_frequency = min_frequency
+        self._sketch = np.empty(_power_of_two(rows.symbols.size // 4), np.int64)
+        self._threshold = int(np.iinfo(np.int64).max)
+
+    def merges(self) -> np.ndarray:
+        """The pairs of ids merged so far, (n, 2)."""
+        return self._merges[: self._state[0]]
+
+    def symbols(self) -> np.ndarray:
+        """The words as they are now, one slot a token, separators between them."""
+        self._close_up()
+        return self._words.symbols
+
+    def learn(self) -> Iterator[int]:
+        """Merges until there are enough or no pair is frequent; yields the number now and then."""
+        while self._state[0] < len(self._merges) and self._threshold > self._min_frequency:
+            self._lower_threshold()
+            self._count_pairs()
+            reason = kernels.PAUSE
+            while reason != kernels.NO_PAIR:
+                if reason == kernels.NO_ROOM:
+                    self._close_up()
+                    self._sketch_counts()
+                    self._count_pairs()
+                reason = kernels.merge_pairs(
+                    self._words,
+                    self._lengths,
+                    self._pairs,
+                    self._near,
+                    self._merges,
+                    self._state,
+                    self._threshold,
+                    _PLACES_A_SLICE,
+                )
+                yield int(self._state[0])
+
+    def _lower_threshold(self) -> None:
+        """Lowers it so far that there are pairs for several times the merges done, or for all."""
+        self._close_up()
+        self._sketch_counts()
+        done = int(self._state[0])
+        wanted = min(_PHASE * done + 1000, 4 * (len(self._merges) - done) // 3 + 100)
+        wanted = min(wanted, self._sketch.size)
+        reached = int(np.partition(self._sketch, -wanted)[-wanted])
+        self._threshold = max(min(reached, self._threshold - 1), self._min_frequency)
+
+    def _sketch_counts(self) -> None:
+        self._sketch[:] = 0
+        kernels.sketch_counts(self._words, self._sketch)
+
+    def _close_up(self) -> None:
+        words = self._words
+        size = kernels.close_up(words, self._lengths)
+        self._lengths[:] = 1
+        blocks = np.arange(0, size, kernels.BLOCK)
+        steps = np.searchsorted(words.step_starts, blocks, side="right") - 1
+        self._words = words._replace(
+            symbols=words.symbols[:size], step_of_block=steps.astype(np.int32)
+        )
+
+    def _count_pairs(self) -> None:
+        """Makes the tables anew, for all pairs from the threshold on."""
+        pairs = self._table_of_pairs()
+        frequent = pairs.counts >= self._threshold
+        sizes = pairs.sizes[frequent]
+        largest = int(sizes.max(initial=0))
+        num_pairs = pairs.keys.size // 2
+        self._pairs = pairs._replace(
+            places=np.empty(_SPARE_PLACES * int(sizes.sum()) + 2 * largest, np.int32),
+            heap_counts=np.empty(num_pairs, np.int64),
+            heap_keys=np.empty(num_pairs, np.uint64),
+        )
+        kernels.list_places(self._words, self._sketch, self._pairs, self._threshold)
+        self._near = _neighbours(self._lengths.size, 2 * largest)
+
+    def _table_of_pairs(self) -> kernels.Pairs:
+        """The pairs from the threshold on, counted, in a table with room for as many more."""
+        num_slots = 1 << 10
+        while True:
+            pairs = _tables(num_slots)
+            if kernels.count_pairs(self._words, self._sketch, pairs, self._threshold):
+                # a merge makes at most so many new pairs that reach the threshold
+                fresh = 2 * int(pairs.counts.max()) // self._threshold
+                if 4 * (pairs.used[0] + min(fresh, 2 * self._lengths.size)) <= num_slots:
+                    return pairs
+            num_slots *= 2
+
+
+def _tables(num_slots: int) -> kernels.Pairs:
+    return kernels.Pairs(
+        keys=np.full(num_slots, kernels.EMPTY),
+        counts=np.zeros(num_slots, np.int64),
+        starts=np.empty(num_slots, np.int64),
+        sizes=np.zeros(num_slots, np.int64),
+        places=np.empty(0, np.int32),
+        heap_counts=np.empty(0, np.int64),
+        heap_keys=np.empty(0, np.uint64),
+        used=np.zeros(3, np.int64),
+    )
+
+
+def _neighbours(vocabulary: int, num_places: int) -> kernels.Neighbours:
+    return kernels.Neighbours(
+        counts=np.zeros((2, vocabulary), np.int64),
+        sizes=np.zeros((2, vocabulary), np.int64),
+        met=np.empty((2, vocabulary), np.int32),
+        nums=np.zeros(2, np.int64),
+        mets=np.zeros(2, np.int64),
+        ids=np.empty((2, num_places), np.int32),
+        places=np.empty((2, num_places), np.int32),
+    )
+
+
+def _power_of_two(at_least: int) -> int:
+    return 1 << max(10, at_least.bit_length())

@@ -1,0 +1,1 @@
+"""Documents to words and how often each occurs, in bounded memory."""

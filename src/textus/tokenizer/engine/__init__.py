@@ -1,0 +1,1 @@
+"""Words to ids at full speed: a table of known words, and a model's kernel for all others."""

@@ -1,0 +1,189 @@
+"""Many texts to ids, on several threads: the fast twin of splitting and `encode_word`."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, chain
+from threading import Timer
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from textus.errors import DataError
+from textus.tokenizer.definition import Definition, Splitter
+from textus.tokenizer.engine.kernels import CHUNK, encode_texts, encode_words
+from textus.tokenizer.engine.table import WordTable, new_table
+from textus.tokenizer.split.kernels import PADDING, SLACK, WordCutter, word_cutter
+from textus.tokenizer.split.patterns import PatternSplitter
+
+_GROUP = 1 << 18
+"""Bytes of text that one call of a kernel takes, at least: enough that the call costs nothing, and
+few enough that they stay in the processor's cache."""
+
+_BYTES = ("utf-8", "surrogateescape")
+
+Message = Callable[[str], object]
+
+
+class Encoder:
+    """Encodes UTF-8 texts as a definition says; special tokens and normalizers are left out.
+
+    The ids are those of `definition.model.encode_word` for each word of `definition.splitter`,
+    whatever the threads, the batch and what was encoded before. Several threads may call one
+    encoder. Each thread that encodes has a table of words of its own of some megabytes.
+    """
+
+    def __init__(self, definition: Definition):
+        self._definition = definition
+        model: Any = definition.model
+        self._tables: NamedTuple = model.tables()
+        self._cutter = _find_cutter(definition.splitter)
+        self._idle: list[_Worker] = []
+
+    def encode(self, text: bytes) -> np.ndarray:
+        """The ids of one text, uint32 (num_ids,)."""
+        return self.encode_batch([text], threads=1)[0]
+
+    def encode_batch(
+        self, texts: Sequence[bytes], threads: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of all texts one behind another, uint32, and where each text's begin, int64.
+
+        Text i is ids[offsets[i]:offsets[i + 1]]. `threads` None means one for each core. Raises
+        DataError for fewer than one thread.
+        """
+        if threads is not None and threads < 1:
+            raise DataError(f"threads={threads} is below 1; use 1 or more, or None for all cores.")
+        groups = list(_groups(texts))
+        workers = min(threads or _num_cores(), len(groups))
+        if workers > 1:
+            with ThreadPoolExecutor(workers) as pool:
+                parts = list(pool.map(self._encode_group, groups))
+        else:
+            parts = [self._encode_group(group) for group in groups]
+        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+        if parts:
+            np.cumsum(np.concatenate([counts for _, counts in parts]), out=offsets[1:])
+        ids = [ids for ids, _ in parts]
+        return (ids[0] if len(ids) == 1 else np.concatenate([_NO_IDS, *ids])), offsets
+
+    def _encode_group(self, texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of some texts, and how many each has."""
+        try:
+            worker = self._idle.pop()  # atomic, as is append
+        except IndexError:
+            worker = _Worker()
+        try:
+            if self._cutter is not None:
+                return worker.encode(texts, self._cutter, self._tables)
+            words = [self._split(text) for text in texts]
+            return worker.encode_words(words, self._tables)
+        finally:
+            self._idle.append(worker)
+
+    def _split(self, text: bytes) -> list[bytes]:
+        words = self._definition.splitter.split(text.decode(*_BYTES))
+        return [word.encode(*_BYTES) for word in words]
+
+    def __reduce__(self) -> tuple[type["Encoder"], tuple[Definition]]:
+        return Encoder, (self._definition,)  # tables are soon built anew
+
+
+class _Worker:
+    """What one thread needs to encode: a table of words, and room to write to."""
+
+    def __init__(self) -> None:
+        self._table: WordTable = new_table()
+        self._starts = np.empty(CHUNK + SLACK, dtype=np.int64)
+        self._out = np.empty(0, dtype=np.uint32)
+
+    def encode(
+        self, texts: Sequence[bytes], cutter: WordCutter, tables: NamedTuple
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of texts that are cut by a kernel, and how many each has."""
+        data, ends = _join(texts)
+        out = self._room(len(data))
+        counts = np.empty(len(texts), dtype=np.int64)
+        size = encode_texts(data, ends, cutter, self._starts, self._table, tables, out, counts)
+        return out[:size].copy(), counts
+
+    def encode_words(
+        self, texts: Sequence[Sequence[bytes]], tables: NamedTuple
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of texts that are cut into words already, and how many each has."""
+        words = [word for word in chain.from_iterable(texts) if word]
+        data, ends = _join(words)
+        starts = np.concatenate([_FIRST, ends])
+        out = self._room(len(data))
+        counts = np.empty(len(texts), dtype=np.int64)
+        at = first = 0
+        for i, text in enumerate(texts):
+            last = first + sum(map(bool, text))
+            end = encode_words(data, starts, first, last, self._table, tables, out, at)
+            counts[i] = end - at
+            at, first = end, last
+        return out[:at].copy(), counts
+
+    def _room(self, size: int) -> np.ndarray:
+        """Room for `size` ids; for the next group too, unless it is uncommonly large."""
+        if size <= len(self._out):
+            return self._out
+        room = np.empty(size, dtype=np.uint32)
+        if size <= 4 * _GROUP:
+            self._out = room
+        return room
+
+
+_NO_IDS = np.empty(0, dtype=np.uint32)
+_FIRST = np.zeros(1, dtype=np.int64)
+
+
+def compile_kernels(encoder: Encoder, message: Message) -> None:
+    """Compiles what encoding needs unless this machine has it on disk; `message` then hears of it.
+
+    Loading takes a fraction of a second, compiling some seconds: after one it is told.
+    """
+    text = "compiling the tokenizer's kernels, once on this machine"
+    timer = Timer(1.0, message, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        encoder.encode(b"a")
+    finally:
+        timer.cancel()
+
+
+def _find_cutter(splitter: Splitter) -> WordCutter | None:
+    """The splitting kernel of a named pattern; None where words are cut in Python."""
+    if not isinstance(splitter, PatternSplitter):
+        return None
+    try:
+        return word_cutter(splitter.pattern)
+    except KeyError:
+        return None
+
+
+def _groups(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The texts in order, as many together as make up a group."""
+    first = size = 0
+    for i, text in enumerate(texts):
+        size += len(text)
+        if size >= _GROUP:
+            yield texts[first : i + 1]
+            first, size = i + 1, 0
+    if first < len(texts):
+        yield texts[first:]
+
+
+def _join(texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """The texts one behind another, padded, as uint8; and their ends, int64."""
+    data = np.frombuffer(b"".join([*texts, bytes(PADDING)]), dtype=np.uint8)
+    ends = np.fromiter(accumulate(map(len, texts)), dtype=np.int64, count=len(texts))
+    return data, ends
+
+
+def _num_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,252 @@
+"""Words to ids: looks each word up in the table; those that are not there the model cuts."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from textus.tokenizer.engine.cutting import cut_word
+from textus.tokenizer.engine.table import BLOCK, LONG_BYTES, LONG_IDS, SHORT_BYTES, SHORT_IDS
+from textus.tokenizer.native import UNCOUNTED, copy16, load64, prefetch
+from textus.tokenizer.split.kernels import word_starts
+
+_U = np.uint64
+_M1, _M2 = _U(0x9E3779B97F4A7C15), _U(0xD6E8FEB86659FD93)
+_ONE, _TWO, _THREE, _FOUR, _EIGHT = _U(1), _U(2), _U(3), _U(4), _U(8)
+_LENGTH, _COUNT = _U(56), _U(60)
+_NO_KEY = ~_U(0)  # of length 0: no slot has it
+
+CHUNK = 8192
+"""Bytes of text that are cut into words before these are looked up."""
+
+
+@njit(cache=True, **UNCOUNTED)
+def encode_texts(
+    data: Any, ends: Any, cutter: Any, starts: Any, table: Any, tables: Any, out: Any, counts: Any
+) -> Any:
+    """Writes the ids of texts to `out`, and how many each has to `counts`; returns how many in all.
+
+    Text i is data[ends[i - 1]:ends[i]], uint8 with PADDING zero bytes behind the last. `starts`,
+    int64, has room for CHUNK and SLACK entries, `out`, uint32, for as many ids as `data` has bytes.
+    """
+    at = position = 0
+    for i in range(len(ends)):
+        begin, before = position, at
+        while position < ends[i]:
+            limit = position + CHUNK
+            num_words = word_starts(cutter, data, begin, position, limit, ends[i], starts)
+            at = encode_words(data, starts, 0, num_words, table, tables, out, at)
+            position = starts[num_words]
+        counts[i] = at - before
+    return at
+
+
+@njit(cache=True, inline="always", **UNCOUNTED)
+def encode_words(
+    data: Any, starts: Any, first: Any, last: Any, table: Any, tables: Any, out: Any, at: Any
+) -> Any:
+    """Appends the ids of the words `first` to `last` - 1 to `out` from `at` on; returns the end.
+
+    Word i is data[starts[i]:starts[i + 1]]. `data` is readable for 32 bytes behind the last word,
+    `out` has room for as many ids as there are bytes and 8 more.
+    """
+    for block in range(first, last, BLOCK):
+        size = min(BLOCK, last - block)
+        _find_slots(data, starts, block, size, table)
+        end, waiting = _copy_known(size, table, out, at)
+        if waiting:
+            end = _fill_in(data, starts, block, waiting, table, tables, out, at, end)
+        at = end
+    return at
+
+
+@njit(cache=True, inline="always", **UNCOUNTED)
+def _copy_known(size: Any, table: Any, out: Any, at: Any) -> Any:
+    """Copies the ids of the words found at once; (end, number of words left out).
+
+    `table.waiting` tells which words were left out, and where in `out` their ids belong.
+    """
+    keys, short, waits = table.keys, table.short, table.waiting
+    end = _U(at)
+    waiting = _U(0)
+    for i in range(size):
+        k = _U(i) * _FOUR
+        low, high, slot = keys[k], keys[k + _ONE], keys[k + _TWO]
+        missed = (short[slot] ^ low) | ((short[slot + _ONE] ^ high) << _FOUR)
+        other = (short[slot + _FOUR] ^ low) | ((short[slot + _FOUR + _ONE] ^ high) << _FOUR)
+        if missed:
+            slot += _FOUR
+            missed = other
+        count = short[slot + _ONE] >> _COUNT
+        if missed or count > _FOUR:
+            waits[waiting * _TWO] = _U(i)
+            waits[waiting * _TWO + _ONE] = end - _U(at)
+            waiting += _ONE
+        else:
+            copy16(out, np.int64(end), short, np.int64(slot + _TWO))
+            end += count
+    return np.int64(end), np.int64(waiting)
+
+
+@njit(cache=True, inline="always", **UNCOUNTED)
+def _fill_in(
+    data: Any,
+    starts: Any,
+    block: Any,
+    waiting: Any,
+    table: Any,
+    tables: Any,
+    out: Any,
+    at: Any,
+    end: Any,
+) -> Any:
+    """Works out the words that were left out, and puts their ids among those of the others."""
+    known, waits = table.known, table.waiting
+    total = end - at
+    _copy_ids(known, 0, out, at, total)
+    taken = 0
+    for w in range(waiting):
+        word, before = block + np.int64(waits[2 * w]), np.int64(waits[2 * w + 1])
+        _copy_ids(out, at, known, taken, before - taken)
+        at += before - taken
+        taken = before
+        at = _encode_word(
+            data, starts[word], starts[word + 1], word - block, table, tables, out, at
+        )
+    _copy_ids(out, at, known, taken, total - taken)
+    return at + total - taken
+
+
+@njit(cache=True, inline="always", **UNCOUNTED)
+def _copy_ids(out: Any, at: Any, source: Any, index: Any, count: Any) -> None:
+    """Copies ids four at a time, so up to three more than there are."""
+    for i in range(0, count, 4):
+        copy16(out, at + i, source, index + i)
+
+
+@njit(cache=True, inline="always", **UNCOUNTED)
+def _find_slots(data: Any, starts: Any, block: Any, size: Any, table: Any) -> None:
+    """Keys of the words from `block` on, and their sets, which are asked for from memory."""
+    keys, masks, short = table.keys, table.masks, table.short
+    shift = _U(table.short_shift)
+    for i in range(size):
+        start = starts[_U(block + i)]
+        length = _U(starts[_U(block + i + 1)] - start)
+        k = _U(i) * _FOUR
+        if length > _U(SHORT_BYTES):
+            keys[k] = _NO_KEY
+            keys[k + _ONE] = _U(0)
+            keys[k + _TWO] = _U(0)
+            continue
+        low = load64(data, start) & masks[length * _TWO]
+        high = (load64(data, start + 8) & masks[length * _TWO + _ONE]) | (length << _LENGTH)
+        slot = (((low ^ (high * _M1)) * _M2) >> shift) << _THREE
+        prefetch(short, np.int64(slot))
+        keys[k] = low
+        keys[k + _ONE] = high
+        keys[k + _TWO] = slot
+
+
+@njit(cache=True, inline="always", **UNCOUNTED)
+def _encode_word(
+    data: Any, start: Any, end: Any, i: Any, table: Any, tables: Any, out: Any, at: Any
+) -> Any:
+    """The ids of a word that is long, has many ids, or is not in the table yet."""
+    length = end - start
+    if length <= SHORT_BYTES:
+        after = _find_short(i, table, out, at)
+    elif length <= LONG_BYTES:
+        after = _find_long(data, start, length, table, out, at)
+    else:
+        after = -1
+    if after < 0:
+        after = cut_word(data, start, end, tables, table.scratch, out, at)
+        if length <= SHORT_BYTES:
+            _keep_short(i, table, out, at, after - at)
+        elif length <= LONG_BYTES:
+            _keep_long(table, out, at, after - at)
+    return after
+
+
+@njit(**UNCOUNTED)
+def _find_short(i: Any, table: Any, out: Any, at: Any) -> Any:
+    """Copies the ids of a word from the table; -1 where it is not there."""
+    short = table.short
+    k = _U(i) * _FOUR
+    low, high, slot = table.keys[k], table.keys[k + _ONE], table.keys[k + _TWO]
+    for place in (slot, slot + _FOUR):
+        if not (short[place] ^ low) | ((short[place + _ONE] ^ high) << _FOUR):
+            count = np.int64(short[place + _ONE] >> _COUNT)
+            if count <= SHORT_IDS:
+                copy16(out, at, short, np.int64(place + _TWO))
+            else:
+                _copy_ids(out, at, table.short_rows, np.int64(place << _TWO), count)
+            return at + count
+    return -1
+
+
+@njit(**UNCOUNTED)
+def _keep_short(i: Any, table: Any, out: Any, at: Any, count: Any) -> None:
+    """Puts a word and its ids into the first slot of its set, whose word moves to the second."""
+    short, rows = table.short, table.short_rows
+    k = _U(i) * _FOUR
+    slot = table.keys[k + _TWO]
+    row = np.int64(slot << _TWO)
+    copy16(short, np.int64(slot + _FOUR), short, np.int64(slot))
+    copy16(short, np.int64(slot + _FOUR + _TWO), short, np.int64(slot + _TWO))
+    if short[slot + _ONE] >> _COUNT > _FOUR:
+        _copy_ids(rows, row + 16, rows, row, 16)
+    short[slot] = table.keys[k]
+    short[slot + _ONE] = table.keys[k + _ONE] | (_U(count) << _COUNT)
+    if count <= SHORT_IDS:
+        copy16(short, np.int64(slot + _TWO), out, at)
+    else:
+        _copy_ids(rows, row, out, at, count)
+
+
+@njit(**UNCOUNTED)
+def _find_long(data: Any, start: Any, length: Any, table: Any, out: Any, at: Any) -> Any:
+    """The same for a word of 16 to 31 bytes; leaves its key and set in `table.long_key`."""
+    long, masks, key = table.long, table.masks, table.long_key
+    more = _U(length - 16)
+    a, b = load64(data, start), load64(data, start + 8)
+    c = load64(data, start + 16) & masks[more * _TWO]
+    d = (load64(data, start + 24) & masks[more * _TWO + _ONE]) | (more << _LENGTH)
+    mixed = (a ^ (b * _M1)) * _M2
+    mixed ^= mixed >> _U(32)
+    mixed = (mixed ^ c ^ (d * _M1)) * _M2
+    slot = (mixed >> _U(table.long_shift)) << _FOUR
+    key[0], key[1], key[2], key[3], key[4] = a, b, c, d, slot
+    for place in (slot, slot + _EIGHT):
+        other = (long[place] ^ a) | (long[place + _ONE] ^ b) | (long[place + _TWO] ^ c)
+        count = np.int64(long[place + _THREE] >> _COUNT)
+        if count and not other | ((long[place + _THREE] ^ d) << _FOUR):
+            if count <= LONG_IDS:
+                copy16(out, at, long, np.int64(place + _FOUR))
+                copy16(out, at + 4, long, np.int64(place + _FOUR + _TWO))
+            else:
+                row = np.int64(place << _TWO)
+                count = np.int64(long[place + _FOUR])
+                _copy_ids(out, at, table.long_rows, row, count)
+            return at + count
+    return -1
+
+
+@njit(**UNCOUNTED)
+def _keep_long(table: Any, out: Any, at: Any, count: Any) -> None:
+    long, rows, key = table.long, table.long_rows, table.long_key
+    slot = key[4]
+    row = np.int64(slot << _TWO)
+    for i in range(0, 8, 2):
+        copy16(long, np.int64(slot) + 8 + i, long, np.int64(slot) + i)
+    if long[slot + _THREE] >> _COUNT > _EIGHT:
+        _copy_ids(rows, row + 32, rows, row, 32)
+    long[slot], long[slot + _ONE], long[slot + _TWO] = key[0], key[1], key[2]
+    if count <= LONG_IDS:
+        long[slot + _THREE] = key[3] | (_U(count) << _COUNT)
+        copy16(long, np.int64(slot + _FOUR), out, at)
+        copy16(long, np.int64(slot + _FOUR + _TWO), out, at + 4)
+    else:
+        long[slot + _THREE] = key[3] | (_U(15) << _COUNT)
+        long[slot + _FOUR] = _U(count)
+        _copy_ids(rows, row, out, at, count)

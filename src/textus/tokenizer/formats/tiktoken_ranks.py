@@ -1,0 +1,110 @@
+"""Rank files, as tiktoken reads them: on each line a token in base64 and its rank, which is its id.
+
+The file holds neither pattern nor special tokens. Nor does it hold merges: in tiktoken any two
+neighbours are joined whose bytes together are a token, the one with the lowest rank first. That is
+the same as byte-pair encoding with one merge for each token, the last one that joining its own
+bytes makes: within a word the bytes that become a token are joined in the same order as when they
+stand alone.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+from textus.errors import DataError
+from textus.tokenizer.bpe.model import Merges, Pair
+from textus.tokenizer.definition import Definition
+from textus.tokenizer.split.patterns import PatternSplitter
+
+Ranks = Mapping[bytes, int]
+
+
+def read_ranks(data: bytes, *, origin: str) -> dict[bytes, int]:
+    """The rank of each token; DataError names the line that is wrong and `origin`."""
+    ranks: dict[bytes, int] = {}
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line:
+            continue
+        try:
+            token, rank = line.split()
+            ranks[base64.b64decode(token, validate=True)] = int(rank)
+        except (ValueError, binascii.Error) as error:
+            raise DataError(
+                f"line {number} of {origin}, {line[:80]!r}, is no token in base64 with its rank "
+                f"({error}); copy the file from where it is whole."
+            ) from error
+    return ranks
+
+
+def write_ranks(definition: Definition, file: Path) -> None:
+    """Writes the tokens of a byte-level BPE as ranks; DataError where ranks would not give its ids.
+
+    The pattern and the special tokens must be told to tiktoken otherwise.
+    """
+    model = definition.model
+    if not isinstance(model, Merges) or model.characters:
+        raise DataError(f"{file}: only byte-level BPE has ranks; write a tokenizer.json instead.")
+    unreached = len(model.ids) - len(model.merges) - 256
+    if merges_of(model.ids) != model.merges or (unreached and not model.whole_words):
+        raise DataError(
+            f"{file}: the ids of these tokens are not in the order of their merges, or some tokens "
+            "have no merge, so that tiktoken would cut text otherwise; write a tokenizer.json "
+            "instead."
+        )
+    lines = [
+        b"%s %d\n" % (base64.b64encode(token), rank)
+        for token, rank in sorted(model.ids.items(), key=lambda item: item[1])
+    ]
+    file.write_bytes(b"".join(lines))
+
+
+def definition_of_ranks(
+    ranks: Ranks,
+    *,
+    pattern: str,
+    special_tokens: Mapping[str, int],
+    end_of_text: str | None,
+) -> Definition:
+    """The tokenizer that tiktoken makes of ranks; a word that is a token is that token, whether
+    merges reach it or not."""
+    tokens = [b""] * (max([*ranks.values(), *special_tokens.values()]) + 1)
+    for token, rank in ranks.items():
+        tokens[rank] = token
+    for name, id_ in special_tokens.items():
+        tokens[id_] = name.encode()
+    return Definition(
+        tokens=tuple(tokens),
+        model=Merges(ids=dict(ranks), merges=merges_of(ranks), whole_words=True),
+        splitter=PatternSplitter(pattern=pattern),
+        special_tokens=dict(special_tokens),
+        end_of_text=end_of_text,
+    )
+
+
+def merges_of(ranks: Ranks) -> tuple[Pair, ...]:
+    """The merge of each token that merges reach, in the order of the ranks."""
+    tokens = [token for token in sorted(ranks, key=ranks.__getitem__) if len(token) > 1]
+    return tuple(pair for token in tokens if (pair := _last_merge(token, ranks)))
+
+
+def _last_merge(token: bytes, ranks: Ranks) -> Pair | None:
+    """The pair of ranks that is joined last when the bytes of `token` are joined as far as can be;
+    None where the token does not come about."""
+    parts = [token[i : i + 1] for i in range(len(token))]
+    joined = [ranks.get(left + right, _NEVER) for left, right in pairwise(parts)]
+    while len(parts) > 2:
+        lowest = min(joined)
+        if lowest == _NEVER:
+            return None
+        i = joined.index(lowest)
+        parts[i : i + 2] = [parts[i] + parts[i + 1]]
+        del joined[i]
+        for left in range(max(0, i - 1), min(i + 1, len(joined))):
+            joined[left] = ranks.get(parts[left] + parts[left + 1], _NEVER)
+    left, right = map(ranks.get, parts)
+    return None if left is None or right is None else (left, right)
+
+
+_NEVER = 1 << 62

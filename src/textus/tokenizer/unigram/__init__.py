@@ -1,0 +1,1 @@
+"""The unigram language model: model.py how a word is cut, train.py how pieces are learnt."""

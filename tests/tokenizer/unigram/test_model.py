@@ -1,0 +1,159 @@
+import math
+import random
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textus.errors import DataError
+from textus.tokenizer.unigram.kernels import cut_word
+from textus.tokenizer.unigram.model import Unigram
+
+LETTERS = "abcé日 "
+WORDS = st.text("abcé日 xü🎉", min_size=1, max_size=80).map(str.encode)
+BYTES = st.lists(st.sampled_from(list(b"abc\xc3\xa9\xe6\x97\xa5\xf0\xff\0")), min_size=1).map(bytes)
+
+
+def model(*, characters: bool, byte_ids: bool = False, single: bool = False) -> Unigram:
+    """Random pieces, half of them with whole numbers as scores, so that many cuts are equal."""
+    draw = random.Random(4)
+    ids: dict[bytes, int] = {}
+    if not characters:
+        ids = {bytes([byte]): byte + 3 for byte in range(256)}
+    for _ in range(200):
+        piece = "".join(draw.choices(LETTERS, k=draw.randint(1, 5))).encode()
+        ids.setdefault(piece, len(ids) + 3)
+    size = len(ids) + 3
+    scores = [
+        -draw.randint(1, 9) if draw.random() < 0.5 else -9 * draw.random() for _ in range(size)
+    ]
+    return Unigram(
+        ids=ids,
+        scores=(*np.array(scores, dtype=np.float32).tolist(), *[0.0] * 256),
+        characters=characters,
+        byte_ids=tuple(range(size, size + 256)) if byte_ids else None,
+        unknown=0,
+        unknown_score=-20.0,
+        single_precision=single,
+    )
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        {"characters": False},
+        {"characters": False, "single": True},
+        {"characters": True},
+        {"characters": True, "byte_ids": True},
+        {"characters": True, "byte_ids": True, "single": True},
+    ],
+)
+def any_model(request):
+    return model(**request.param)
+
+
+def cut(tables, word: bytes) -> list[int]:
+    """What the kernel makes of a word that has other bytes before and behind it."""
+    data = np.frombuffer(b"abc" + word + b"abc\xe6" * 8, dtype=np.uint8)
+    out = np.full(len(word) + 5, 7, dtype=np.uint32)
+    end = cut_word(data, 3, 3 + len(word), tables, np.empty(4096, dtype=np.uint64), out, 2)
+    assert out[:2].tolist() == [7, 7]
+    return out[2:end].tolist()
+
+
+def test_kernel_cuts_as_the_model(any_model):
+    tables = any_model.tables()
+
+    @given(WORDS | BYTES)
+    def check(word):
+        assert cut(tables, word) == any_model.encode_word(word)
+
+    check()
+
+
+@pytest.mark.parametrize("word", [b"a", "日".encode(), b"x", b"ab ", b"\xff"])
+def test_long_words_take_linear_time(any_model, word):
+    tables = any_model.tables()
+    assert cut(tables, word * 3000) == any_model.encode_word(word * 3000)
+    assert len(cut(tables, word * 1_000_000)) >= 1
+
+
+def test_cut_is_the_likeliest():
+    uneven = model(characters=False)
+    names = {id_: piece for piece, id_ in uneven.ids.items()}
+
+    def best(word: bytes) -> float:
+        scores = [0.0]
+        for end in range(1, len(word) + 1):
+            found = [i for i in range(end) if word[i:end] in uneven.ids]
+            scores.append(max(scores[i] + uneven.scores[uneven.ids[word[i:end]]] for i in found))
+        return scores[-1]
+
+    @given(WORDS)
+    def check(word):
+        ids = uneven.encode_word(word)
+        assert b"".join(map(names.__getitem__, ids)) == word
+        assert sum(uneven.scores[id_] for id_ in ids) == pytest.approx(best(word))
+
+    check()
+
+
+def test_unknown_characters_are_bytes_or_one_token():
+    plain: dict[str, Any] = {
+        "ids": {b"a": 1},
+        "scores": (0.0, -1.0),
+        "characters": True,
+        "unknown": 0,
+    }
+    assert Unigram(**plain).encode_word("aéüa é".encode()) == [1, 0, 1, 0]
+    spelt = Unigram(**{**plain, "byte_ids": tuple(range(2, 258))})
+    assert spelt.encode_word("aéa".encode()) == [1, 2 + 0xC3, 2 + 0xA9, 1]
+
+
+def test_of_equal_cuts_the_last_piece_is_the_longest():
+    ids = {b"a": 1, b"aa": 2}
+    even = Unigram(ids=ids, scores=(0.0, -1.0, -1.0), characters=True, unknown=0)
+    assert even.encode_word(b"aaa") == [1, 2]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_samples_are_as_frequent_as_they_are_likely(alpha):
+    ids = {b"a": 1, b"b": 2, b"ab": 3, b"ba": 4, b"aba": 5}
+    uneven = Unigram(
+        ids=ids, scores=(0.0, -1.0, -2.0, -2.5, -1.5, -4.0), characters=True, unknown=0
+    )
+    cuts = {(1, 2, 1): -4.0, (3, 1): -3.5, (1, 4): -2.5, (5,): -4.0}
+    draw = random.Random(0)
+    counts = Counter(
+        tuple(uneven.sample_word(b"aba", alpha=alpha, random=draw)) for _ in range(4000)
+    )
+    total = sum(math.exp(alpha * score) for score in cuts.values())
+    assert set(counts) == set(cuts)
+    for ids_, score in cuts.items():
+        assert counts[ids_] / 4000 == pytest.approx(math.exp(alpha * score) / total, abs=0.03)
+
+
+def test_samples_spell_the_word(any_model):
+    draw = random.Random(0)
+    for word in ("aéü日 b🎉".encode(), b"abcabc", b"x"):
+        likeliest = any_model.sample_word(word, alpha=200.0, random=draw)
+        assert len(likeliest) == len(any_model.encode_word(word)) or any_model.unknown is not None
+        assert any_model.sample_word(word, alpha=0.1, random=draw)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"characters": False}, "no piece for the bytes"),
+        ({"unknown": None}, "neither|no token for a character"),
+        ({"byte_ids": (1, 2)}, "there must be 256"),
+        ({"ids": {b"": 1, b"a": 2}}, "empty piece"),
+    ],
+)
+def test_a_model_that_cannot_spell_is_an_error(changes, message):
+    fields: dict[str, Any] = {"ids": {b"a": 1}, "scores": (0.0, -1.0), "characters": True}
+    with pytest.raises(DataError, match=message):
+        Unigram(**{"unknown": 0, **fields, **changes})
