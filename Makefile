@@ -24,6 +24,7 @@ test: .venv/tested  ## style, types, layers and every test
 
 .venv/tested: .venv/installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --no-deps mlx-whisper==0.4.3
 	touch $@
 
 clean:  ## removes the environment and every run

@@ -33,7 +33,12 @@ ARMS: dict[str, Settings] = {
     "bpe, dropout 0.1": {"tokenizer.dropout": 0.1},
     "bpe, 8,192 tokens": {"tokenizer.vocab_size": 8192},
     "wordpiece, frequency": {"tokenizer.kind": "wordpiece"},
-    "wordpiece, likelihood": {"tokenizer.kind": "wordpiece", "tokenizer.criterion": "likelihood"},
+    # by likelihood rare pairs come first; 100 is some 20 for each megabyte
+    "wordpiece, likelihood": {
+        "tokenizer.kind": "wordpiece",
+        "tokenizer.criterion": "likelihood",
+        "tokenizer.min_frequency": 100,
+    },
     "unigram": {"tokenizer.kind": "unigram"},
     "unigram, sampling 0.3": {"tokenizer.kind": "unigram", "tokenizer.sampling": 0.3},
     # four times the context for tokens a quarter as long, so as many tokens in a step

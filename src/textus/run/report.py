@@ -288,7 +288,7 @@ class _Gatherer:
         if report.tokenizer and asked and report.tokenizer.vocab_size < asked:
             yield (
                 f"The text gave {report.tokenizer.vocab_size:,} tokens instead of the {asked:,} "
-                "asked for: no pair was left that occurs often enough."
+                "asked for: nothing more in it repeats often enough."
             )
 
 

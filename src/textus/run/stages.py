@@ -57,7 +57,7 @@ def make_tokenizer(context: Context, out: Path) -> dict[str, Any]:
             context.display.say(
                 f"the text gave {tokenizer.vocab_size:,} tokens instead of the "
                 f"{context.recipe.tokenizer.vocab_size:,} asked for: "
-                "no more pairs are frequent enough"
+                "nothing more repeats often enough"
             )
     tokenizer.save(out)
     return {"vocab_size": tokenizer.vocab_size}
@@ -178,7 +178,7 @@ STAGES = (
         name="tokenizer",
         title="learns which pieces of text become tokens",
         output="tokenizer",
-        version=1,
+        version=2,
         inputs=("corpus",),
         outside=_start_outside,
         settings=lambda recipe: {"tokenizer": to_tree(recipe.tokenizer)},

@@ -98,8 +98,10 @@ class BPEConfig(TokenizerConfig):
     """A pair of tokens must occur this often to be merged."""
 
     superwords: int = 0
-    """So many of the last tokens may span several words (SuperBPE, Liu et al. 2025): 0 is plain
-    BPE. With superwords, text is no longer cut into words when it is encoded, only at numbers."""
+    """So many of the last tokens may span up to four words (SuperBPE, Liu et al. 2025): 0 is plain
+    BPE. They are the most frequent pairs of text that is no longer cut into words, only at numbers,
+    in training as in encoding; so some of them still lie within a word. Words are here what white
+    space parts."""
 
     dropout: float = 0.0
     """Each merge is left out with this probability when training documents are encoded
@@ -125,8 +127,9 @@ class WordPieceConfig(TokenizerConfig):
 
     criterion: Literal["frequency", "likelihood"] = "frequency"
     """Which pair is merged next: the most frequent, as Hugging Face's trainer does; or the one
-    that raises the likelihood of the text most, count(ab) / (count(a) count(b)), as the original
-    did."""
+    with the highest count(ab) / (count(a) count(b)), which raises the likelihood of the text most
+    for each place it takes, as the original did. The latter takes to rare pairs: give it a
+    min_frequency of some 20 for each megabyte of text."""
 
     min_frequency: int = 2
     """A pair of pieces must occur this often to be merged."""

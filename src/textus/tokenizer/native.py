@@ -9,6 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import extending, types
+from numba.core import cgutils
 
 intrinsic: Any = extending.intrinsic  # annotated as if callers passed the typing context too
 
@@ -17,6 +18,10 @@ UNCOUNTED: Any = {"nogil": True, "_nrt": False}
 """Options of kernels that make arrays, and of those that only read and write what they are given:
 these need not count references, which costs as much as the work itself where tuples of many arrays
 are handed from one kernel to the next. A kernel without either takes after its caller."""
+
+INNER: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Options of kernels that only kernels call: what Python would call takes as long to compile as the
+kernel itself."""
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
@@ -148,3 +153,36 @@ def call_address(typing: Any, address: Any, arguments: Any) -> tuple[Any, Callab
         return builder.call(builder.inttoptr(address, ir.PointerType(type_)), values)
 
     return types.int64(types.int64, arguments), generate
+
+
+@intrinsic
+def call_kernel(typing: Any, address: Any, arguments: Any) -> tuple[Any, Callable[..., Any]]:
+    """Calls the compiled kernel (`njit`) at an address with a tuple of arguments, whose types are
+    those that it was compiled for; an int64 comes back. See `kernel_address`.
+
+    As with `call_address`, the caller is compiled without it. Raises MemoryError, the one error
+    that kernels have.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, packed = arguments
+        expected = signature.args[1].types
+        type_ = context.call_conv.get_function_type(types.int64, expected)
+        kernel = builder.inttoptr(address, ir.PointerType(type_))
+        result, error = (cgutils.alloca_once(builder, slot.pointee) for slot in type_.args[:2])
+        values = cgutils.unpack_tuple(builder, packed, len(expected))
+        flat = context.get_arg_packer(expected).as_arguments(builder, values)
+        status = builder.call(kernel, [result, error, *flat])
+        with cgutils.if_unlikely(builder, cgutils.is_not_null(builder, status)):
+            context.call_conv.return_user_exc(builder, MemoryError, ())
+        return builder.load(result)
+
+    return types.int64(types.int64, arguments), generate
+
+
+def kernel_address(kernel: Any, *arguments: Any) -> int:
+    """Where a kernel (`njit`) lies, compiled for arguments of these numba types."""
+    signature = types.int64(*arguments)
+    kernel.compile(signature)
+    compiled = kernel.overloads[signature.args]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)

@@ -145,7 +145,7 @@ def change(content: dict, path: str, value: object) -> None:
         ("model/end_of_word_suffix", "</w>", "sets .*end_of_word_suffix"),
         ("model/dropout", 0.1, "sets .*dropout"),
         ("model/merges", ["a nothing"], "there is no 'nothing'"),
-        ("model/merges", ["a b c"], "too many values"),
+        ("model/merges", ["a b c"], "merge .a b c. is no pair"),
         ("model/merges", ["Q Z"], "no token for the merge of b'Q' and b'Z'"),
         ("model/merges", ["<|endoftext| >"], "also made by a merge"),
         ("model/vocab/Ġ", 99_999, "3000 ids go up to 99999"),

@@ -6,6 +6,7 @@ import numpy as np
 
 from textus.tokenizer.bpe import train_kernels as kernels
 from textus.tokenizer.bpe.rows import Rows
+from textus.tokenizer.bpe.spans import UNLIMITED
 
 _PHASE = 6  # times the merges done: for so many pairs there is room at the next count of all
 _SPARE_PLACES = 2  # times the places there are: room for those of new pairs, too
@@ -13,9 +14,21 @@ _PLACES_A_SLICE = 2_000_000  # some tenths of a second, after which Ctrl-C gets 
 
 
 class CompiledLearner:
-    """Learns merges from rows of symbols; the array of symbols is worked on in place."""
+    """Learns merges from rows of symbols; the array of symbols is worked on in place.
 
-    def __init__(self, rows: Rows, *, first_id: int, max_merges: int, min_frequency: int):
+    With `spans` (of all tokens, see `spans.py`), no token is made of more than `max_words` words.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        first_id: int,
+        max_merges: int,
+        min_frequency: int,
+        spans: np.ndarray | None = None,
+        max_words: int = UNLIMITED,
+    ):
         self._words = kernels.Words(
             rows.symbols,
             np.append(rows.starts, rows.symbols.size),
@@ -23,6 +36,8 @@ class CompiledLearner:
             np.empty(0, np.int32),
         )
         self._lengths = np.ones(first_id + max_merges, np.int32)
+        self._spans = np.zeros((self._lengths.size, 3), np.int32) if spans is None else spans
+        self._max_words = max_words
         self._merges = np.empty((max_merges, 2), np.int32)
         self._state = np.array([0, first_id])
         self._min_frequency = min_frequency
@@ -52,11 +67,13 @@ class CompiledLearner:
                 reason = kernels.merge_pairs(
                     self._words,
                     self._lengths,
+                    self._spans,
                     self._pairs,
                     self._near,
                     self._merges,
                     self._state,
                     self._threshold,
+                    self._max_words,
                     _PLACES_A_SLICE,
                 )
                 yield int(self._state[0])

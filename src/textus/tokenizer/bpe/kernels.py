@@ -10,7 +10,7 @@ from textus.errors import DataError
 from textus.tokenizer.bpe.characters import character_length, is_character
 from textus.tokenizer.bpe.tokens import TokenTable, find_token, token_table
 from textus.tokenizer.engine.cutting import cuts
-from textus.tokenizer.native import COUNTED, UNCOUNTED, leading_zeros, least16, trailing_zeros
+from textus.tokenizer.native import COUNTED, INNER, UNCOUNTED, leading_zeros, least16, trailing_zeros
 
 if TYPE_CHECKING:
     from textus.tokenizer.bpe.model import Merges
@@ -166,7 +166,7 @@ def _fill_byte_ranks(symbols: Any, pairs: Any, out: Any) -> None:
             out[left * 256 + right] = _rank(symbols[left], symbols[right], pairs)
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _rank(left: Any, right: Any, pairs: Any) -> Any:
     """The rank of a pair of symbols, or _NONE."""
     key = (_U(left) << _U(_BITS)) | _U(right)
@@ -199,7 +199,7 @@ def cut_word(data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: An
     return at
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _start(data: Any, start: Any, n: Any, tables: Any, symbols: Any, ranks: Any) -> None:
     """The symbols of `n` bytes, and the ranks of each with the next."""
     left = data[_U(start)]
@@ -212,13 +212,13 @@ def _start(data: Any, start: Any, n: Any, tables: Any, symbols: Any, ranks: Any)
     ranks[_U(n - 1)] = _NONE
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _entry(rank: Any, place: Any) -> Any:
     """A rank and, in six bits, the place where it stands; _NONE where there is none."""
     return rank if rank == _NONE else (rank << np.uint32(6)) | np.uint32(place)
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _merge_short(
     data: Any, start: Any, n: Any, tables: Any, symbols: Any, ranks: Any, out: Any, at: Any
 ) -> Any:
@@ -265,7 +265,7 @@ def _merge_short(
     return at
 
 
-@njit(**COUNTED)
+@njit(**COUNTED, **INNER)
 def _merge_long(data: Any, start: Any, n: Any, tables: Any, out: Any, at: Any) -> Any:
     """Merges any number of symbols."""
     symbols, ranks = np.empty(n, dtype=np.uint32), np.empty(n, dtype=np.uint32)
@@ -295,7 +295,7 @@ def cut_characters(
     return at
 
 
-@njit(**COUNTED)
+@njit(**COUNTED, **INNER)
 def _merge_characters(data: Any, start: Any, end: Any, tables: Any, out: Any, at: Any) -> Any:
     pairs = tables.pairs
     places = np.empty(end - start + 1, dtype=np.int64)
@@ -332,7 +332,7 @@ def _merge_characters(data: Any, start: Any, end: Any, tables: Any, out: Any, at
     return at
 
 
-@njit(**COUNTED)
+@njit(**COUNTED, **INNER)
 def merge_by_heap(symbols: Any, ranks: Any, following: Any, pairs: Any) -> None:
     """Merges n symbols, given the rank of each with the next, in O(n log n).
 
@@ -368,7 +368,7 @@ def merge_by_heap(symbols: Any, ranks: Any, following: Any, pairs: Any) -> None:
             size = _push(heap, size, ranks[before], before)
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _push(heap: Any, size: Any, rank: Any, place: Any) -> Any:
     """Adds a pair to the heap if it has a rank; returns the new size."""
     if rank == _NONE:
@@ -382,7 +382,7 @@ def _push(heap: Any, size: Any, rank: Any, place: Any) -> Any:
     return size + 1
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _sift_down(heap: Any, size: Any, entry: Any) -> None:
     """Puts `entry` into the heap in place of its first one."""
     place = 0

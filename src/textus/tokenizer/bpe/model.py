@@ -57,25 +57,29 @@ class Merges:
                 "the vocabulary has no token for a character that is no token; give byte_ids or "
                 "unknown"
             )
-        assert self.ranks is not None  # raises DataError where a merge has no token
+        assert self.joined is not None  # raises DataError where a merge has no token
+
+    @cached_property
+    def joined(self) -> list[int]:
+        """The id of the token that each merge makes."""
+        ids, tokens = self.ids, {id_: token for token, id_ in self.ids.items()}
+        made = [ids.get(tokens[left] + tokens[right], -1) for left, right in self.merges]
+        if -1 in made:
+            left, right = self.merges[made.index(-1)]
+            raise DataError(
+                f"the vocabulary has no token for the merge of {tokens[left]!r} "
+                f"and {tokens[right]!r}"
+            )
+        return made
 
     @cached_property
     def ranks(self) -> dict[Pair, tuple[int, int]]:
         """For each pair of ids its rank, the lower the earlier, and the id of the joined token."""
-        tokens = {id_: token for token, id_ in self.ids.items()}
-        ranks: dict[Pair, tuple[int, int]] = {}
-        first_ranks: dict[int, int] = {}
-        for rank, (left, right) in enumerate(self.merges):
-            joined = self.ids.get(tokens[left] + tokens[right])
-            if joined is None:
-                raise DataError(
-                    f"the vocabulary has no token for the merge of {tokens[left]!r} "
-                    f"and {tokens[right]!r}"
-                )
-            if self.leftmost:
-                rank = first_ranks.setdefault(joined, rank)
-            ranks[left, right] = (rank, joined)
-        return ranks
+        ranks: list[int] = list(range(len(self.merges)))
+        if self.leftmost:
+            first: dict[int, int] = {}
+            ranks = [first.setdefault(id_, rank) for rank, id_ in enumerate(self.joined)]
+        return dict(zip(self.merges, zip(ranks, self.joined, strict=True), strict=True))
 
     def tables(self) -> NamedTuple:
         """What the kernels need to cut words as `encode_word` does."""

@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from textus.tokenizer.bpe.rows import SEPARATOR, Rows
+from textus.tokenizer.bpe.spans import BEGINS, ENDS, UNLIMITED, WORDS
 
 Pair = tuple[int, int]
 _GONE = -1
@@ -24,8 +25,18 @@ class PlainLearner:
     Each position knows its neighbours (of its own row or a separator) and how often its row occurs.
     """
 
-    def __init__(self, rows: Rows, *, first_id: int, max_merges: int, min_frequency: int):
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        first_id: int,
+        max_merges: int,
+        min_frequency: int,
+        spans: np.ndarray | None = None,
+        max_words: int = UNLIMITED,
+    ):
         self._first_id, self._max_merges, self._min_frequency = first_id, max_merges, min_frequency
+        self._spans, self._max_words = spans, max_words
         self._merges: list[Pair] = []
         size = rows.symbols.size
         runs = np.diff(rows.starts, append=size)
@@ -67,16 +78,29 @@ class PlainLearner:
         while self._heap:
             negative, pair = heappop(self._heap)
             count = self._counts[pair]
+            if self._spans_too_much(pair):
+                continue
             if count == -negative:
                 return pair if count >= self._min_frequency else None
             if count >= self._min_frequency:
                 heappush(self._heap, (-count, pair))
         return None
 
+    def _spans_too_much(self, pair: Pair) -> bool:
+        return self._spans is not None and self._span(pair)[WORDS] > self._max_words
+
+    def _span(self, pair: Pair) -> tuple[int, int, int]:
+        """The row of `spans` that the merged pair gets."""
+        left, right = self._spans[pair[0]].tolist(), self._spans[pair[1]].tolist()
+        words = left[WORDS] + right[WORDS] - (left[ENDS] and right[BEGINS])
+        return words, left[BEGINS], right[ENDS]
+
     def _merge(self, pair: Pair, *, joined: int) -> None:
         """Replaces the pair by the symbol `joined` from left to right, wherever it still stands."""
         symbols, following, preceding = self._symbols, self._following, self._preceding
         fresh: set[Pair] = set()
+        if self._spans is not None:
+            self._spans[joined] = self._span(pair)
         for left in self._positions.pop(pair):
             right = following[left]
             if (symbols[left], symbols[right]) != pair:

@@ -26,10 +26,14 @@ class Rows(NamedTuple):
 
 def rows_of_words(words: WordCounts, id_of_byte: np.ndarray) -> Rows:
     """Words as the ids of their bytes; id_of_byte (256,) int32."""
-    separators = words.offsets + np.arange(words.offsets.size)
-    starts = np.flatnonzero(np.diff(words.counts, prepend=-1))
-    symbols = _separated(id_of_byte[words.data], separators)
-    return Rows(symbols, separators[starts], words.counts[starts])
+    return rows_of_symbols(id_of_byte[words.data], words.offsets, words.counts)
+
+
+def rows_of_symbols(ids: np.ndarray, offsets: np.ndarray, counts: np.ndarray) -> Rows:
+    """Rows ids[offsets[i]:offsets[i + 1]] that occur counts[i] times, equal counts together."""
+    separators = offsets + np.arange(offsets.size)
+    starts = np.flatnonzero(np.diff(counts, prepend=-1))
+    return Rows(_separated(ids, separators), separators[starts], counts[starts])
 
 
 def rows_of_ids(ids: np.ndarray, offsets: np.ndarray) -> Rows:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from textus.tokenizer.native import UNCOUNTED, load64
+from textus.tokenizer.native import INNER, UNCOUNTED, load64
 
 _U = np.uint64
 _ONE, _HIGH = _U(1), _U(0xFFFFFFFF00000000)
@@ -51,7 +51,7 @@ def _fill(data: Any, starts: Any, slots: Any) -> None:
         slots[place] = (hash_ & _HIGH) | _U(i + 1)
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def find_token(table: Any, data: Any, start: Any, end: Any) -> Any:
     """The value of the token data[start:end]; -1 where it is none. Eight bytes more are read."""
     if end - start > table.longest:
@@ -69,7 +69,7 @@ def find_token(table: Any, data: Any, start: Any, end: Any) -> Any:
     return -1
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _is_token(table: Any, token: Any, data: Any, start: Any, end: Any) -> Any:
     own = table.starts[token]
     length = end - start
@@ -84,7 +84,7 @@ def _is_token(table: Any, token: Any, data: Any, start: Any, end: Any) -> Any:
     return True
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _hash(data: Any, start: Any, end: Any) -> Any:
     """A number of 64 bits for some bytes."""
     length = end - start

@@ -9,6 +9,8 @@ from textus.errors import DataError
 from textus.progress import Progress, silent
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.bpe.rows import Rows, rows_of_ids, rows_of_words
+from textus.tokenizer.bpe.spans import UNLIMITED, spans
+from textus.tokenizer.compiling import compiling
 from textus.tokenizer.config import BPEConfig, BytesConfig, TokenizerConfig
 from textus.tokenizer.counting.count import count_documents, count_words
 from textus.tokenizer.counting.sample import Sample, draw_sample
@@ -21,6 +23,9 @@ from textus.tokenizer.split.patterns import PatternSplitter
 
 _SMALL = 100_000  # symbols up to which plain Python is soon done
 _MEMORY_OF_A_BYTE = 16  # of text from which superwords are learnt: ids, places of pairs, counts
+
+WORDS_OF_A_SUPERWORD = 4
+"""The most words that a token may span, as in the paper on SuperBPE."""
 
 Pair = tuple[int, int]
 
@@ -47,7 +52,8 @@ def train_bpe(
     With superwords (SuperBPE, Liu et al. 2025), the last `config.superwords` merges are learnt from
     text that is cut by the pattern "superbpe" alone, after all earlier merges were applied to it:
     from the text that words were counted in, or a sample of it, drawn by hash, of which 16 bytes a
-    byte fit into `config.training_memory`. Superwords may hold any number of words.
+    byte fit into `config.training_memory`. A merge that would span more than four words, as white
+    space parts them, is not learnt; encoding stays plain merging by rank.
     """
     if config.superwords:
         learnt = _learn_superwords(texts, config, progress)
@@ -104,10 +110,17 @@ def learn_more(
     config: BPEConfig,
     vocab_size: int,
     *,
+    max_words: int = UNLIMITED,
     plain: bool | None = None,
     progress: Progress = silent,
 ) -> Learnt:
-    """Goes on with merges from rows of ids, which are worked on in place."""
+    """Goes on with merges from rows of ids, which are worked on in place.
+
+    No token is made of more than `max_words` words, as white space parts them. Nor are two tokens
+    ever spelt alike: as merges are made everywhere, what becomes of some bytes depends on these
+    bytes alone while no token reaches beyond them, so that equal bytes become a token by the same
+    merges. (So Hugging Face's rule for a token that exists already finds nothing to do.)
+    """
     first_id, total = len(learnt.tokens), config.vocab_size
     learner_class = _learner(plain if plain is not None else rows.symbols.size < _SMALL, progress)
     learner = learner_class(
@@ -115,6 +128,8 @@ def learn_more(
         first_id=first_id,
         max_merges=vocab_size - first_id,
         min_frequency=config.min_frequency,
+        spans=spans(learnt.tokens, vocab_size) if max_words < UNLIMITED else None,
+        max_words=max_words,
     )
     for done in learner.learn():
         progress(first_id + done, total, "merging pairs")
@@ -134,9 +149,12 @@ def _learner(plain: bool, progress: Progress) -> type:
         from textus.tokenizer.bpe.plain import PlainLearner
 
         return PlainLearner
-    progress(0, None, "loading the trainer's kernels, which are compiled once on this machine")
-    from textus.tokenizer.bpe.compiled import CompiledLearner
+    with compiling("learning merges", progress):
+        from textus.tokenizer.bpe.compiled import CompiledLearner
 
+        letters = np.zeros(4, np.int32)  # 0 0 0 0, of which something can be learnt
+        rows = rows_of_ids(letters, np.array([0, 4]))
+        list(CompiledLearner(rows, first_id=1, max_merges=1, min_frequency=1).learn())
     return CompiledLearner
 
 
@@ -147,12 +165,20 @@ def _learn_superwords(texts: Iterable[str], config: BPEConfig, progress: Progres
             sample.documents(),
             PatternSplitter(pattern=config.pattern),
             memory=config.training_memory,
+            progress=progress,
         )
         within = config.vocab_size - config.superwords
         learnt = learn_from_words(words, config, within, progress=progress)
         sample.shrink(config.training_memory // _MEMORY_OF_A_BYTE)
         rows = _rows_of_stretches(sample.documents(), learnt, config)
-    return learn_more(learnt, rows, config, config.vocab_size, progress=progress)
+    return learn_more(
+        learnt,
+        rows,
+        config,
+        config.vocab_size,
+        max_words=WORDS_OF_A_SUPERWORD,
+        progress=progress,
+    )
 
 
 def _rows_of_stretches(documents: Iterable[bytes], learnt: Learnt, config: BPEConfig) -> Rows:

@@ -19,10 +19,11 @@ import numpy as np
 from numba import njit
 
 from textus.tokenizer.bpe.rows import SEPARATOR
-from textus.tokenizer.native import prefetch
+from textus.tokenizer.bpe.spans import BEGINS, ENDS, WORDS
+from textus.tokenizer.native import UNCOUNTED, prefetch
 
 # Without a way in from Python, whose code takes longer to compile than many a function itself.
-_OPTIONS: Any = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_OPTIONS: Any = {**UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _inner = njit(**_OPTIONS)
 
 EMPTY = np.uint64(2**64 - 1)
@@ -143,12 +144,14 @@ def _drop_first(pairs):
     _replace_first(pairs, pairs.heap_counts[last], pairs.heap_keys[last])
 
 
-@njit(cache=True, nogil=True)
-def merge_pairs(words, lengths, pairs, near, merges, state, threshold, budget):
+@njit(cache=True, **UNCOUNTED)
+def merge_pairs(words, lengths, spans, pairs, near, merges, state, threshold, max_words, budget):
     """Merges pairs, the most frequent first, until there is a reason to stop, which it returns.
 
-    lengths (int32) holds the slots of each token by id, merges (int32, (n, 2)) the pairs. state is
-    int64: merges done so far, and the id of the next token. It pauses after some `budget` places.
+    lengths (int32) holds the slots of each token by id, spans (int32, (vocabulary, 3)) what
+    `spans.py` says, merges (int32, (n, 2)) the pairs. state is int64: merges done so far, and the
+    id of the next token. Pairs of more than `max_words` words are left alone. It pauses after some
+    `budget` places.
     """
     while state[0] < merges.shape[0]:
         if pairs.used[_HEAP] == 0:
@@ -162,6 +165,12 @@ def merge_pairs(words, lengths, pairs, near, merges, state, threshold, budget):
         if count != pairs.heap_counts[0]:
             _replace_first(pairs, count, key)
             continue
+        left, right = np.int64(key >> np.uint64(32)), np.int64(key & np.uint64(0xFFFFFFFF))
+        num_words = spans[left, WORDS] + spans[right, WORDS]
+        num_words -= spans[left, ENDS] & spans[right, BEGINS]
+        if num_words > max_words:
+            _drop_first(pairs)
+            continue
         size = pairs.sizes[slot]
         if not _has_room(pairs, size, min(2 * count // threshold, 2 * lengths.size)):
             return NO_ROOM
@@ -169,7 +178,8 @@ def merge_pairs(words, lengths, pairs, near, merges, state, threshold, budget):
             return PAUSE
         budget -= size + 100
         _drop_first(pairs)
-        left, right = np.int64(key >> np.uint64(32)), np.int64(key & np.uint64(0xFFFFFFFF))
+        spans[state[1], WORDS] = num_words
+        spans[state[1], BEGINS], spans[state[1], ENDS] = spans[left, BEGINS], spans[right, ENDS]
         _merge(words, lengths, pairs, near, slot, left, right, state[1], threshold)
         merges[state[0], 0], merges[state[0], 1] = left, right
         state[0] += 1
@@ -290,7 +300,7 @@ def _spread(pairs, near, side, num, met):
         near.sizes[side, near.met[side, i]] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def close_up(words, lengths):
     """Moves the tokens together, one slot each; returns the number of slots left.
 
@@ -310,7 +320,7 @@ def close_up(words, lengths):
     return target
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def sketch_counts(words, sketch):
     """Adds every pair's count to an entry of `sketch` (int64) picked by its hash.
 
@@ -331,7 +341,7 @@ def _entry(sketch, left, right):
     return (mixed >> np.uint64(30)) & np.uint64(sketch.size - 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def count_pairs(words, sketch, pairs, threshold):
     """Counts the pairs whose entry in the sketch reaches the threshold; False if they do not fit.
 
@@ -359,7 +369,7 @@ def count_pairs(words, sketch, pairs, threshold):
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def list_places(words, sketch, pairs, threshold):
     """Puts the pairs that reach the threshold on the heap, and lists the places where they stand.
 

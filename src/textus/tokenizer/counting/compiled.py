@@ -1,11 +1,11 @@
 """A table that words are counted in by compiled code."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from textus.tokenizer.counting import kernels
-from textus.tokenizer.counting.word_counts import WordCounts
+from textus.tokenizer.counting.word_counts import Counted, offsets_of
 from textus.tokenizer.split.kernels import PADDING, WordCutter
 
 _FEWEST_SLOTS = 1 << 13
@@ -16,6 +16,7 @@ class CompiledTable:
 
     def __init__(self, cutter: WordCutter):
         self._cutter = cutter
+        self._scratch = kernels.new_scratch()
         self.clear()
 
     def clear(self) -> None:
@@ -40,15 +41,17 @@ class CompiledTable:
     def _add_document(self, data: np.ndarray, begin: int, end: int) -> None:
         position = begin
         while True:
-            position = kernels.count_document(self._cutter, data, begin, position, end, self._table)
+            position = kernels.count_document(
+                self._cutter, data, begin, position, end, self._table, self._scratch
+            )
             if position >= end:
                 return
             self._enlarge(end - position)
 
-    def add_table(self, other: "CompiledTable") -> None:
-        """Adds what another table has counted."""
-        data, lengths, counts = other._arrays()
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    def add_counted(self, words: Counted) -> None:
+        """Adds words that are counted already."""
+        data, lengths, counts = words
+        offsets = offsets_of(lengths)
         data = np.concatenate([data, np.zeros(PADDING, np.uint8)])
         done = 0
         while True:
@@ -71,19 +74,11 @@ class CompiledTable:
             table = table._replace(long_words=long_words)
         self._table = table
 
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The words end to end, their lengths and their counts."""
+    def counted(self) -> Counted:
+        """The words counted so far."""
         counts = np.empty(self._table.used[0], np.int64)
         lengths = np.empty_like(counts)
         kernels.lengths_of(self._table, counts, lengths)
         data = np.empty(lengths.sum(), np.uint8)
         kernels.write_words(self._table, data)
-        return data, lengths, counts
-
-    def word_counts(self) -> WordCounts:
-        data, lengths, counts = self._arrays()
-        return WordCounts.sorted(data, lengths, counts)
-
-    def items(self) -> Iterator[tuple[bytes, int]]:
-        """Words and counts in the order of the words."""
-        return iter(sorted(self.word_counts().items()))
+        return Counted(data, lengths, counts)

@@ -4,12 +4,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import chain
-from typing import Any, Protocol
+from typing import Protocol
 
 from textus.progress import Progress, silent
+from textus.tokenizer.compiling import compiling
 from textus.tokenizer.counting.runs import Runs
 from textus.tokenizer.counting.sample import Sample, draw_sample, encoded
-from textus.tokenizer.counting.word_counts import WordCounts
+from textus.tokenizer.counting.word_counts import Counted, WordCounts
 from textus.tokenizer.definition import Normalizer, Splitter
 from textus.tokenizer.split.patterns import PATTERNS, PatternSplitter
 
@@ -22,13 +23,11 @@ class Table(Protocol):
 
     def add_documents(self, documents: Sequence[bytes], /) -> None: ...
 
-    def add_table(self, other: Any, /) -> None: ...
+    def add_counted(self, words: Counted, /) -> None: ...
 
     def num_bytes(self) -> int: ...
 
-    def items(self) -> Iterator[tuple[bytes, int]]: ...
-
-    def word_counts(self) -> WordCounts: ...
+    def counted(self) -> Counted: ...
 
     def clear(self) -> None: ...
 
@@ -52,12 +51,16 @@ def count_words(
     """
     if training_bytes is None:
         documents = encoded(texts, normalizer=normalizer, progress=progress)
-        return count_documents(documents, splitter, memory=memory, threads=threads)
+        return count_documents(
+            documents, splitter, memory=memory, threads=threads, progress=progress
+        )
     with Sample(training_bytes) as sample:
         draw_sample(sample, texts, normalizer=normalizer, progress=progress)
         size = sample.num_bytes()
         documents = _reported(sample.documents(), size, progress)
-        return count_documents(documents, splitter, memory=memory, threads=threads)
+        return count_documents(
+            documents, splitter, memory=memory, threads=threads, progress=progress
+        )
 
 
 def count_documents(
@@ -67,6 +70,7 @@ def count_documents(
     memory: int,
     threads: int | None = None,
     plain: bool | None = None,
+    progress: Progress = silent,
 ) -> WordCounts:
     """How often each word occurs in documents, given in UTF-8.
 
@@ -76,6 +80,7 @@ def count_documents(
     documents alone, neither on their order nor on the number of threads.
 
     plain: without compiled code; None: where there is little text or the pattern has no name.
+    progress: hears of compiling only.
     """
     documents = iter(documents)
     if plain is None:
@@ -83,17 +88,17 @@ def count_documents(
         plain = not _has_kernel(splitter) or sum(map(len, beginning)) < _SMALL
         documents = chain(beginning, documents)
     threads = 1 if plain else threads or len(os.sched_getaffinity(0))
-    new_table = _plain_table(splitter) if plain else _compiled_table(splitter)
+    new_table = _plain_table(splitter) if plain else _compiled_table(splitter, progress)
     with Runs() as runs:
         tables = _fill_tables(_batches(documents), new_table, runs, threads, memory // 2)
         if not runs:
             for table in tables[1:]:
-                tables[0].add_table(table)
-            return tables[0].word_counts().within(memory)
+                tables[0].add_counted(table.counted())
+            return WordCounts.sorted(*tables[0].counted()).within(memory)
         for table in tables:
-            runs.add(table.items())
+            runs.add(table.counted())
             table.clear()
-        return runs.word_counts(memory)
+        return runs.word_counts(memory, new_table)
 
 
 def _fill_tables(
@@ -122,7 +127,7 @@ def _fill_tables(
 def _count_batch(table: Table, batch: list[bytes], runs: Runs, memory: int) -> None:
     table.add_documents(batch)
     if table.num_bytes() > memory:
-        runs.add(table.items())
+        runs.add(table.counted())
         table.clear()
 
 
@@ -136,12 +141,14 @@ def _plain_table(splitter: Splitter) -> Callable[[], Table]:
     return lambda: PlainTable(splitter)
 
 
-def _compiled_table(splitter: Splitter) -> Callable[[], Table]:
-    from textus.tokenizer.counting.compiled import CompiledTable
-    from textus.tokenizer.split.kernels import word_cutter
-
+def _compiled_table(splitter: Splitter, progress: Progress) -> Callable[[], Table]:
     assert isinstance(splitter, PatternSplitter)
-    cutter = word_cutter(splitter.pattern)
+    with compiling("counting words", progress):
+        from textus.tokenizer.counting.compiled import CompiledTable
+        from textus.tokenizer.split.kernels import word_cutter
+
+        cutter = word_cutter(splitter.pattern)
+        CompiledTable(cutter).add_documents([b"a"])
     return lambda: CompiledTable(cutter)
 
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from textus.tokenizer.native import load64, prefetch
+from textus.tokenizer.native import UNCOUNTED, load64, prefetch
 from textus.tokenizer.split.kernels import SLACK, word_starts
 
 # Without a way in from Python, whose code takes longer to compile than many a function itself.
-_OPTIONS: Any = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_OPTIONS: Any = {**UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _inner = njit(**_OPTIONS)
 
 CHUNK = 1 << 14  # bytes that are cut at once; their starts stay in the cache
@@ -31,15 +31,28 @@ class Table(NamedTuple):
     used: np.ndarray  # int64: slots, bytes of `long_words`
 
 
-@njit(cache=True, nogil=True)
-def count_document(cutter, data, begin, position, end, table):
+class Scratch(NamedTuple):
+    """What counting writes to and forgets; see `new_scratch`."""
+
+    starts: np.ndarray  # int64: where words begin
+    lows: np.ndarray  # uint64: the keys of a group of words, and their homes
+    highs: np.ndarray
+    homes: np.ndarray
+
+
+def new_scratch() -> Scratch:
+    """Room for one thread's counting."""
+    keys = [np.empty(_GROUP, np.uint64) for _ in range(3)]
+    return Scratch(np.empty(CHUNK + SLACK, np.int64), *keys)
+
+
+@njit(cache=True, **UNCOUNTED)
+def count_document(cutter, data, begin, position, end, table, scratch):
     """Counts the words of the document data[begin:end] from `position` on.
 
     Returns `end`, or from where to go on when the table has been enlarged.
     """
-    starts = np.empty(CHUNK + SLACK, np.int64)
-    lows, highs = np.empty(_GROUP, np.uint64), np.empty(_GROUP, np.uint64)
-    homes = np.empty(_GROUP, np.uint64)
+    starts, lows, highs, homes = scratch
     slots = table.slots
     while position < end:
         num = word_starts(cutter, data, begin, position, position + CHUNK, end, starts)
@@ -64,7 +77,7 @@ def count_document(cutter, data, begin, position, end, table):
     return position
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def add_words(data, offsets, counts, first, table):
     """Adds counted words from number `first` on; returns the number to go on with, as above."""
     for i in range(first, counts.size):
@@ -162,7 +175,7 @@ def _same_long(table, high, data, start, length):
     return i == length
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def move_slots(slots, larger):
     """Fills an empty, larger array of slots."""
     for old in range(slots.shape[0]):
@@ -177,7 +190,7 @@ def move_slots(slots, larger):
                 larger[slot, part] = slots[old, part]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def lengths_of(table, counts, lengths):
     """The counts and lengths of all words, in the order of the slots."""
     word = 0
@@ -190,7 +203,7 @@ def lengths_of(table, counts, lengths):
             word += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, **UNCOUNTED)
 def write_words(table, data):
     """All words end to end, in the order of the slots."""
     target = 0

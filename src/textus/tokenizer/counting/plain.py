@@ -1,9 +1,11 @@
 """A table that words are counted in, in plain Python: the twin of `compiled.py`."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from textus.tokenizer.counting.word_counts import WordCounts
+import numpy as np
+
+from textus.tokenizer.counting.word_counts import Counted, offsets_of
 from textus.tokenizer.definition import Splitter
 
 
@@ -25,12 +27,17 @@ class PlainTable:
         for document in documents:
             self._counts.update(self._splitter.split(document.decode()))
 
-    def add_table(self, other: "PlainTable") -> None:
-        self._counts.update(other._counts)
+    def add_counted(self, words: Counted) -> None:
+        """Adds words that are counted already."""
+        data, offsets = words.data.tobytes(), offsets_of(words.lengths).tolist()
+        for i, count in enumerate(words.counts.tolist()):
+            self._counts[data[offsets[i] : offsets[i + 1]].decode()] += count
 
-    def word_counts(self) -> WordCounts:
-        return WordCounts.of({word.encode(): n for word, n in self._counts.items() if word})
-
-    def items(self) -> Iterator[tuple[bytes, int]]:
-        """Words and counts in the order of the words."""
-        return iter(sorted((word.encode(), n) for word, n in self._counts.items() if word))
+    def counted(self) -> Counted:
+        """The words counted so far."""
+        words = [word.encode() for word in self._counts if word]
+        return Counted(
+            np.frombuffer(b"".join(words), np.uint8),
+            np.fromiter(map(len, words), np.int64, len(words)),
+            np.array([count for word, count in self._counts.items() if word], np.int64),
+        )

@@ -2,11 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 _GATHERED = 1 << 16  # words that are moved at once
+
+
+class Counted(NamedTuple):
+    """Different words with their counts, in any order."""
+
+    data: np.ndarray  # uint8: the words' bytes end to end
+    lengths: np.ndarray  # int64
+    counts: np.ndarray  # int64
+
+    def take(self, order: np.ndarray) -> "Counted":
+        """The words of these numbers."""
+        data = _gather(self.data, offsets_of(self.lengths), order)
+        return Counted(data, self.lengths[order], self.counts[order])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,19 +48,19 @@ class WordCounts:
         words = [word for word, _ in items]
         return cls(
             data=np.frombuffer(b"".join(words), np.uint8),
-            offsets=_offsets(np.fromiter(map(len, words), np.int64, len(words))),
+            offsets=offsets_of(np.fromiter(map(len, words), np.int64, len(words))),
             counts=np.fromiter((count for _, count in items), np.int64, len(items)),
         )
 
     @classmethod
     def sorted(cls, data: np.ndarray, lengths: np.ndarray, counts: np.ndarray) -> "WordCounts":
         """From words end to end, with the length and the count of each, in any order."""
-        offsets = _offsets(lengths)
+        offsets = offsets_of(lengths)
         order = _order_of_bytes(data, offsets)
         order = order[np.argsort(-counts[order], kind="stable")]
         return cls(
             data=_gather(data, offsets, order),
-            offsets=_offsets(lengths[order]),
+            offsets=offsets_of(lengths[order]),
             counts=counts[order],
         )
 
@@ -86,7 +99,8 @@ def word_memory(length: Any) -> Any:
     return 4 * length + 24
 
 
-def _offsets(lengths: np.ndarray) -> np.ndarray:
+def offsets_of(lengths: np.ndarray) -> np.ndarray:
+    """Where words of these lengths begin that lie end to end, and where the last one ends."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
@@ -123,6 +137,6 @@ def _gather(data: np.ndarray, offsets: np.ndarray, order: np.ndarray) -> np.ndar
     parts = [np.empty(0, np.uint8)]
     for first in range(0, order.size, _GATHERED):
         some = slice(first, first + _GATHERED)
-        shifts = starts[some] - _offsets(lengths[some])[:-1]
+        shifts = starts[some] - offsets_of(lengths[some])[:-1]
         parts.append(data[np.repeat(shifts, lengths[some]) + np.arange(lengths[some].sum())])
     return np.concatenate(parts)

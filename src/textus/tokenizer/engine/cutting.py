@@ -1,22 +1,27 @@
-"""How the engine's kernel, which is common to all models, calls the kernel of one.
+"""How the engine's kernels, which are common to all models, call the kernel of one: by its address.
 
-Each model has a class of tables (a NamedTuple of arrays); the type of the tables says which kernel
-cuts words. numba settles that when it compiles, so that the call costs nothing and everything can
-be kept on disk.
+Each model has a class of tables (a NamedTuple of arrays) and a kernel that cuts a word with them.
+Called by address, that is compiled by itself, once, instead of with each kernel that calls it.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from numba.extending import overload
+from numba import typeof, types
 
-from textus.tokenizer.native import COUNTED
+from textus.tokenizer.native import kernel_address
 
 _KERNELS: dict[type, Any] = {}
 
 
 def cuts(tables: type) -> Callable[[Any], Any]:
-    """Decorates the compiled kernel that cuts a word with this class of tables."""
+    """Decorates the compiled kernel that cuts a word with this class of tables.
+
+    It is called with (data, start, end, tables, scratch, out, at), appends the ids of the word
+    data[start:end] to `out` from `at` on, and returns the place behind the last. `data` is uint8
+    and readable for 32 bytes behind `end`; `out` is uint32 with room for end - start ids; `scratch`
+    is uint64 (4096,), free to use.
+    """
 
     def register(kernel: Any) -> Any:
         _KERNELS[tables] = kernel
@@ -25,22 +30,10 @@ def cuts(tables: type) -> Callable[[Any], Any]:
     return register
 
 
-def cut_word(data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: Any, at: Any) -> Any:
-    """Appends the ids of the word data[start:end] to `out` from `at` on, in kernels only.
-
-    `data` is uint8 and readable for 32 bytes behind `end`; `out` is uint32 with room for end -
-    start ids; `scratch` is uint64 (4096,), free to use. Returns the place behind the last id.
-    """
-    raise NotImplementedError
-
-
-# The engine's kernels count no references (UNCOUNTED), which costs as much as the work itself
-# where tables of many arrays are handed on; a model's kernel may, so that it can make arrays.
-@overload(cut_word, jit_options=COUNTED)
-def _cut_word(data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: Any, at: Any) -> Any:
-    kernel = _KERNELS[tables.instance_class]
-
-    def call(data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: Any, at: Any) -> Any:
-        return kernel(data, start, end, tables, scratch, out, at)
-
-    return call
+def cutting_kernel(tables: NamedTuple) -> int:
+    """The address of the kernel for these tables, of use in this process alone."""
+    data = types.Array(types.uint8, 1, "C", readonly=True)
+    scratch, out = types.Array(types.uint64, 1, "C"), types.Array(types.uint32, 1, "C")
+    place = types.intp
+    arguments = (data, place, place, typeof(tables), scratch, out, place)
+    return kernel_address(_KERNELS[type(tables)], *arguments)

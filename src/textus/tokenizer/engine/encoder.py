@@ -11,6 +11,7 @@ import numpy as np
 
 from textus.errors import DataError
 from textus.tokenizer.definition import Definition, Splitter
+from textus.tokenizer.engine.cutting import cutting_kernel
 from textus.tokenizer.engine.kernels import CHUNK, encode_texts, encode_words
 from textus.tokenizer.engine.table import WordTable, new_table
 from textus.tokenizer.split.kernels import PADDING, SLACK, WordCutter, word_cutter
@@ -23,6 +24,8 @@ few enough that they stay in the processor's cache."""
 _BYTES = ("utf-8", "surrogateescape")
 
 Message = Callable[[str], object]
+CompiledModel = tuple[int, NamedTuple]
+"""A model for the kernels: the address of the one that cuts words, and its tables."""
 
 
 class Encoder:
@@ -36,7 +39,8 @@ class Encoder:
     def __init__(self, definition: Definition):
         self._definition = definition
         model: Any = definition.model
-        self._tables: NamedTuple = model.tables()
+        tables: NamedTuple = model.tables()
+        self._model: CompiledModel = cutting_kernel(tables), tables
         self._cutter = _find_cutter(definition.splitter)
         self._idle: list[_Worker] = []
 
@@ -75,9 +79,9 @@ class Encoder:
             worker = _Worker()
         try:
             if self._cutter is not None:
-                return worker.encode(texts, self._cutter, self._tables)
+                return worker.encode(texts, self._cutter, self._model)
             words = [self._split(text) for text in texts]
-            return worker.encode_words(words, self._tables)
+            return worker.encode_words(words, self._model)
         finally:
             self._idle.append(worker)
 
@@ -98,17 +102,17 @@ class _Worker:
         self._out = np.empty(0, dtype=np.uint32)
 
     def encode(
-        self, texts: Sequence[bytes], cutter: WordCutter, tables: NamedTuple
+        self, texts: Sequence[bytes], cutter: WordCutter, model: CompiledModel
     ) -> tuple[np.ndarray, np.ndarray]:
         """The ids of texts that are cut by a kernel, and how many each has."""
         data, ends = _join(texts)
         out = self._room(len(data))
         counts = np.empty(len(texts), dtype=np.int64)
-        size = encode_texts(data, ends, cutter, self._starts, self._table, tables, out, counts)
+        size = encode_texts(data, ends, cutter, self._starts, self._table, model, out, counts)
         return out[:size].copy(), counts
 
     def encode_words(
-        self, texts: Sequence[Sequence[bytes]], tables: NamedTuple
+        self, texts: Sequence[Sequence[bytes]], model: CompiledModel
     ) -> tuple[np.ndarray, np.ndarray]:
         """The ids of texts that are cut into words already, and how many each has."""
         words = [word for word in chain.from_iterable(texts) if word]
@@ -119,7 +123,7 @@ class _Worker:
         at = first = 0
         for i, text in enumerate(texts):
             last = first + sum(map(bool, text))
-            end = encode_words(data, starts, first, last, self._table, tables, out, at)
+            end = encode_words(data, starts, first, last, self._table, model, out, at)
             counts[i] = end - at
             at, first = end, last
         return out[:at].copy(), counts

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from textus.tokenizer.engine.cutting import cut_word
 from textus.tokenizer.engine.table import BLOCK, LONG_BYTES, LONG_IDS, SHORT_BYTES, SHORT_IDS
-from textus.tokenizer.native import UNCOUNTED, copy16, load64, prefetch
+from textus.tokenizer.native import INNER, UNCOUNTED, call_kernel, copy16, load64, prefetch
 from textus.tokenizer.split.kernels import word_starts
 
 _U = np.uint64
@@ -22,7 +21,7 @@ CHUNK = 8192
 
 @njit(cache=True, **UNCOUNTED)
 def encode_texts(
-    data: Any, ends: Any, cutter: Any, starts: Any, table: Any, tables: Any, out: Any, counts: Any
+    data: Any, ends: Any, cutter: Any, starts: Any, table: Any, model: Any, out: Any, counts: Any
 ) -> Any:
     """Writes the ids of texts to `out`, and how many each has to `counts`; returns how many in all.
 
@@ -35,7 +34,7 @@ def encode_texts(
         while position < ends[i]:
             limit = position + CHUNK
             num_words = word_starts(cutter, data, begin, position, limit, ends[i], starts)
-            at = encode_words(data, starts, 0, num_words, table, tables, out, at)
+            at = encode_words(data, starts, 0, num_words, table, model, out, at)
             position = starts[num_words]
         counts[i] = at - before
     return at
@@ -43,7 +42,7 @@ def encode_texts(
 
 @njit(cache=True, inline="always", **UNCOUNTED)
 def encode_words(
-    data: Any, starts: Any, first: Any, last: Any, table: Any, tables: Any, out: Any, at: Any
+    data: Any, starts: Any, first: Any, last: Any, table: Any, model: Any, out: Any, at: Any
 ) -> Any:
     """Appends the ids of the words `first` to `last` - 1 to `out` from `at` on; returns the end.
 
@@ -55,7 +54,7 @@ def encode_words(
         _find_slots(data, starts, block, size, table)
         end, waiting = _copy_known(size, table, out, at)
         if waiting:
-            end = _fill_in(data, starts, block, waiting, table, tables, out, at, end)
+            end = _fill_in(data, starts, block, waiting, table, model, out, at, end)
         at = end
     return at
 
@@ -95,7 +94,7 @@ def _fill_in(
     block: Any,
     waiting: Any,
     table: Any,
-    tables: Any,
+    model: Any,
     out: Any,
     at: Any,
     end: Any,
@@ -111,7 +110,7 @@ def _fill_in(
         at += before - taken
         taken = before
         at = _encode_word(
-            data, starts[word], starts[word + 1], word - block, table, tables, out, at
+            data, starts[word], starts[word + 1], word - block, table, model, out, at
         )
     _copy_ids(out, at, known, taken, total - taken)
     return at + total - taken
@@ -149,7 +148,7 @@ def _find_slots(data: Any, starts: Any, block: Any, size: Any, table: Any) -> No
 
 @njit(cache=True, inline="always", **UNCOUNTED)
 def _encode_word(
-    data: Any, start: Any, end: Any, i: Any, table: Any, tables: Any, out: Any, at: Any
+    data: Any, start: Any, end: Any, i: Any, table: Any, model: Any, out: Any, at: Any
 ) -> Any:
     """The ids of a word that is long, has many ids, or is not in the table yet."""
     length = end - start
@@ -160,7 +159,8 @@ def _encode_word(
     else:
         after = -1
     if after < 0:
-        after = cut_word(data, start, end, tables, table.scratch, out, at)
+        cut, tables = model
+        after = call_kernel(cut, (data, start, end, tables, table.scratch, out, at))
         if length <= SHORT_BYTES:
             _keep_short(i, table, out, at, after - at)
         elif length <= LONG_BYTES:
@@ -168,7 +168,7 @@ def _encode_word(
     return after
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _find_short(i: Any, table: Any, out: Any, at: Any) -> Any:
     """Copies the ids of a word from the table; -1 where it is not there."""
     short = table.short
@@ -185,7 +185,7 @@ def _find_short(i: Any, table: Any, out: Any, at: Any) -> Any:
     return -1
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _keep_short(i: Any, table: Any, out: Any, at: Any, count: Any) -> None:
     """Puts a word and its ids into the first slot of its set, whose word moves to the second."""
     short, rows = table.short, table.short_rows
@@ -204,7 +204,7 @@ def _keep_short(i: Any, table: Any, out: Any, at: Any, count: Any) -> None:
         _copy_ids(rows, row, out, at, count)
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _find_long(data: Any, start: Any, length: Any, table: Any, out: Any, at: Any) -> Any:
     """The same for a word of 16 to 31 bytes; leaves its key and set in `table.long_key`."""
     long, masks, key = table.long, table.masks, table.long_key
@@ -232,7 +232,7 @@ def _find_long(data: Any, start: Any, length: Any, table: Any, out: Any, at: Any
     return -1
 
 
-@njit(**UNCOUNTED)
+@njit(**UNCOUNTED, **INNER)
 def _keep_long(table: Any, out: Any, at: Any, count: Any) -> None:
     long, rows, key = table.long, table.long_rows, table.long_key
     slot = key[4]

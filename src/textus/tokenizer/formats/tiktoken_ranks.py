@@ -29,7 +29,7 @@ def read_ranks(data: bytes, *, origin: str) -> dict[bytes, int]:
             continue
         try:
             token, rank = line.split()
-            ranks[base64.b64decode(token, validate=True)] = int(rank)
+            ranks[binascii.a2b_base64(token, strict_mode=True)] = int(rank)
         except (ValueError, binascii.Error) as error:
             raise DataError(
                 f"line {number} of {origin}, {line[:80]!r}, is no token in base64 with its rank "
@@ -85,11 +85,18 @@ def definition_of_ranks(
 
 def merges_of(ranks: Ranks) -> tuple[Pair, ...]:
     """The merge of each token that merges reach, in the order of the ranks."""
-    tokens = [token for token in sorted(ranks, key=ranks.__getitem__) if len(token) > 1]
-    return tuple(pair for token in tokens if (pair := _last_merge(token, ranks)))
+    tokens = sorted(ranks, key=ranks.__getitem__)
+    if len(tokens) < _MANY:
+        merges = (last_merge(token, ranks) for token in tokens if len(token) > 1)
+        return tuple(pair for pair in merges if pair)
+    from textus.tokenizer.formats.rank_kernels import last_merges  # imports numba
+
+    pairs = last_merges(tokens, [ranks[token] for token in tokens])
+    left, right = pairs[pairs[:, 0] >= 0].T.tolist()
+    return tuple(zip(left, right, strict=True))
 
 
-def _last_merge(token: bytes, ranks: Ranks) -> Pair | None:
+def last_merge(token: bytes, ranks: Ranks) -> Pair | None:
     """The pair of ranks that is joined last when the bytes of `token` are joined as far as can be;
     None where the token does not come about."""
     parts = [token[i : i + 1] for i in range(len(token))]
@@ -108,3 +115,5 @@ def _last_merge(token: bytes, ranks: Ranks) -> Pair | None:
 
 
 _NEVER = 1 << 62
+_MANY = 4096
+"""Tokens from which on loading the kernel costs less than plain Python."""

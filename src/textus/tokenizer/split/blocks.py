@@ -13,7 +13,7 @@ the byte behind. All bytes of a character carry its class.
 import numpy as np
 from numba import njit
 
-from textus.tokenizer.native import count_ones, leading_zeros, trailing_zeros
+from textus.tokenizer.native import INNER, count_ones, leading_zeros, trailing_zeros
 from textus.tokenizer.split.masks import ascii_masks, letter_masks
 from textus.tokenizer.split.scalar import LETTER, LOWER, NUMBER, UPPER, WHITE, array_of, flags_at
 
@@ -21,19 +21,19 @@ _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _TOP, _NONE, _ALL = np.uint64(63), np.uint64(0), np.uint64(2**64 - 1)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _behind(mask, before):
     """Bytes that stand behind one of `mask`, the block before being `before`."""
     return mask << _ONE | before >> _TOP
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _ahead(mask, after):
     """Bytes that stand before one of `mask`, the block after being `after`."""
     return mask >> _ONE | after << _TOP
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _spread(mask, before, inner):
     """The first bytes of characters and, of each, the others (`inner`) too."""
     mask |= _behind(mask, before) & inner
@@ -41,12 +41,12 @@ def _spread(mask, before, inner):
     return mask | (_behind(mask, before) & inner)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _bit(flags, flag, place):
     return np.uint64(flags & flag != 0) << place
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _plain_classes(data, flags, i, high, inner, before):
     """Masks of the letters, numbers and white space that are not ASCII in the block at `i`."""
     upper, lower, neither, unclear = letter_masks(data, i)
@@ -66,7 +66,7 @@ def _plain_classes(data, flags, i, high, inner, before):
     )
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _plain_block(data, flags, i, before):
     """(letters, numbers, white space, newlines, spaces, apostrophes, inner bytes) at `i`."""
     upper, lower, numbers, white, newlines, spaces, quotes, _, high, inner = ascii_masks(data, i)
@@ -77,7 +77,7 @@ def _plain_block(data, flags, i, before):
     return letters, numbers, white, newlines, spaces, quotes, inner
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _mark_last_white(data, position, bits, block, last, inner):
     """Marks the white space before other text as a word's start: its character's first byte."""
     bits[block] |= last & ~inner
@@ -91,7 +91,7 @@ def _mark_last_white(data, position, bits, block, last, inner):
             bits[np.uint64(i >> 6)] |= _ONE << np.uint64(i & 63)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _since(white, i, since):
     """Where the white space that reaches the end of the block at `i` began; `since`: likewise for
     the block before."""
@@ -100,7 +100,7 @@ def _since(white, i, since):
     return i + 64 - np.int64(leading_zeros(~white))
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _arrays(data, flags, starts, doubts):
     return array_of(data), array_of(flags), array_of(starts), array_of(doubts)
 
@@ -132,7 +132,7 @@ def mark_gpt2(data, flags, position, blocks, option, starts, doubts):
     return since
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _doubt_before(doubts, block, mask):
     """Sets the doubts one byte before the bytes of `mask`."""
     doubts[block] |= mask >> _ONE
@@ -140,7 +140,7 @@ def _doubt_before(doubts, block, mask):
         doubts[block - _ONE] |= _ONE << _TOP
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _behind_first_sign(begun, inner, carry):
     """(the bytes behind the first character of runs that begin at `begun`, the carry for the next
     block): an addition carries over the inner bytes of the character."""
@@ -149,7 +149,7 @@ def _behind_first_sign(begun, inner, carry):
     return total & ~inner, begun >> _TOP | np.uint64(total < inner)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _mark_white(data, position, block, starts, doubts, masks):
     r"""Marks white space for `\s*[\r\n]+|\s+(?!\S)|\s+`: where it begins, behind newlines and
     before other text; in doubt are lines of white space alone."""
@@ -165,7 +165,7 @@ def _mark_white(data, position, block, starts, doubts, masks):
             _doubt_before(doubts, block, indents)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _fourth(numbers, before):
     """The bytes that are at least the fourth of their run."""
     second = numbers & _behind(numbers, before)
@@ -207,7 +207,7 @@ def mark_cl100k(data, flags, position, blocks, option, starts, doubts):
     return since
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _cased_classes(data, flags, i, high, inner, before):
     """Masks of upper-case and lower-case letters, letters and marks without case, marks alone,
     numbers and white space that are not ASCII in the block at `i`."""
@@ -235,7 +235,7 @@ def _cased_classes(data, flags, i, high, inner, before):
     )
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def _cased_block(data, flags, i, before):
     """(upper case, lower case, without case, marks' first bytes, numbers, white space, newlines,
     spaces, apostrophes, slashes, inner bytes) at `i`."""
@@ -293,7 +293,7 @@ def mark_o200k(data, flags, position, blocks, option, starts, doubts):
     return since
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def last_start(starts, place):
     """The last 1 of the bit map at or before `place`; bit 0 is one."""
     block = np.uint64(place >> 6)
@@ -304,7 +304,7 @@ def last_start(starts, place):
     return np.int64(block) * 64 + 63 - np.int64(leading_zeros(word))
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def clear_between(starts, first, last):
     """Sets the bits behind `first` and before `last` to 0."""
     first += 1
@@ -315,7 +315,7 @@ def clear_between(starts, first, last):
         first += count
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def extract(starts, position, place, out):
     """Writes the 1s of the bit map before `place` to `out`, counted from `position`; returns how
     many. Up to 7 more entries of `out` are overwritten."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cfunc, njit, types
 
-from textus.tokenizer.native import call_address, trailing_zeros
+from textus.tokenizer.native import INNER, call_address, trailing_zeros
 from textus.tokenizer.split.blocks import (
     clear_between,
     extract,
@@ -161,7 +161,7 @@ def _cut_words(data, begin, position, limit, end, flags, option, mark, word_end,
     return count
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def _settle(text, word_end, blocks, starts, doubts):
     """Cuts words one by one from the last sure start before each doubt until the words meet
     `starts` again, and corrects `starts`."""

@@ -10,7 +10,7 @@ number was cut already shows in the character before. At least 8 bytes behind th
 import numpy as np
 from numba import carray, njit
 
-from textus.tokenizer.native import leading_zeros, load64
+from textus.tokenizer.native import INNER, leading_zeros, load64
 from textus.tokenizer.split.unicode_classes import class_runs
 
 UPPER, LOWER, LETTER, NUMBER, WHITE, NEWLINE = 1, 2, 4, 8, 16, 32
@@ -43,13 +43,13 @@ def flags_of_characters() -> np.ndarray:
     return flags
 
 
-@njit(nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True, **INNER)
 def array_of(pointer):
     """The array that a pointer points to, of unknown length."""
     return carray(pointer, _ANY_LENGTH)
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def flags_at(data, flags, i, end):
     """(flags, length in bytes) of the character at `i`; a byte of no UTF-8 is a sign."""
     bytes_ = load64(data, i)
@@ -68,7 +68,7 @@ def flags_at(data, flags, i, end):
     return flags[code_point >> np.uint64(24 - 6 * length)], length
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def run_end(data, flags, i, end, mask, wanted):
     """Where the characters end whose flags under `mask` are `wanted`."""
     while i < end:
@@ -79,7 +79,7 @@ def run_end(data, flags, i, end, mask, wanted):
     return i
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def contraction_length(data, i, end):
     """How many bytes 's, 't, 're, 've, 'm, 'll or 'd, in any case, takes at `i`; 0 if none."""
     if data[i] != _APOSTROPHE or i + 2 > end:
@@ -99,7 +99,7 @@ def contraction_length(data, i, end):
     return 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def white_end(data, flags, i, end, newlines, trailing):
     r"""Where white space at `i` ends as a word: `\s+(?!\S)|\s+`, which leaves the last character
     to the word behind it, unless the text ends.
@@ -144,7 +144,7 @@ def gpt2_end(data, flags, begin, i, end, option):
     return run_end(data, flags, i, end, KIND, found & KIND)
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def first_of_threes(data, flags, begin, i, end):
     """How many characters the first piece has of a number at `i` cut in threes from the right."""
     if _number_before(data, flags, begin, i, end):
@@ -159,7 +159,7 @@ def first_of_threes(data, flags, begin, i, end):
     return (count - 1) % 3 + 1
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def _number_before(data, flags, begin, i, end):
     if i <= begin:
         return False
@@ -169,7 +169,7 @@ def _number_before(data, flags, begin, i, end):
     return flags_at(data, flags, j, end)[0] & NUMBER != 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def number_end(data, flags, i, end, most):
     """Where at most `most` characters of a number at `i` end."""
     count = 0
@@ -233,7 +233,7 @@ def o200k_end(data, flags, begin, i, end, option):
     return j
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def cased_end(data, flags, i, end):
     """Where letters and marks at `i` end that are upper case first, lower case then, and a
     contraction. Characters of both cases may stand among the first or the second ones; where no
@@ -279,12 +279,12 @@ def superbpe_end(data, flags, begin, i, end, option):
     return i
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def _is_digit(byte):
     return ord("0") <= byte <= ord("9")
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def run_of_digits(data, i, end):
     start = i
     while i < end and _is_digit(data[i]):

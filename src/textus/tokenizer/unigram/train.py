@@ -11,6 +11,7 @@ from textus.tokenizer.counting.count import count_words
 from textus.tokenizer.counting.word_counts import WordCounts
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.formats.byte_level import BYTES_IN_ID_ORDER
+from textus.tokenizer.formats.hugging_face.models import NEVER
 from textus.tokenizer.normalize import Composed
 from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.unigram.coverage import covered_segments
@@ -99,7 +100,7 @@ def _learn_characters(
         characters=True,
         byte_ids=tuple(range(first_byte, first_piece)),
         unknown=special.index(UNKNOWN_TOKEN),
-        unknown_score=min(scores, default=0.0) - UNKNOWN_PENALTY,
+        unknown_score=NEVER - UNKNOWN_PENALTY,  # as Hugging Face's library reckons
     )
 
 

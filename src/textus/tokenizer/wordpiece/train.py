@@ -14,6 +14,7 @@ import numpy as np
 from textus.errors import DataError
 from textus.progress import Progress, silent
 from textus.tokenizer.bert import WHITE_SPACE, BertNormalizer, BertSplitter
+from textus.tokenizer.bpe.rows import rows_of_symbols
 from textus.tokenizer.config import WordPieceConfig
 from textus.tokenizer.counting.count import count_words
 from textus.tokenizer.counting.word_counts import WordCounts
@@ -113,19 +114,11 @@ def merges_by_frequency(
 ) -> Iterator[list[list[int]]]:
     """The pairs of ids that are merged, the most frequent next, a slice at a time; the first
     becomes the id after the last symbol's."""
-    from textus.tokenizer.bpe.learn import Learner
-    from textus.tokenizer.bpe.train_kernels import SEPARATOR
+    from textus.tokenizer.bpe.compiled import CompiledLearner
 
-    num_symbols, num_words = len(spelling.symbols), len(spelling.counts)
-    word = np.repeat(np.arange(num_words), np.diff(spelling.offsets))
-    symbols = np.full(num_symbols + num_words + 1, SEPARATOR, dtype=np.int32)
-    symbols[np.arange(num_symbols) + word + 1] = spelling.symbols
-    runs = np.flatnonzero(np.diff(spelling.counts, prepend=0))
     first_id = len(spelling.initial) + len(spelling.continuation)
-    learner = Learner(
-        symbols,
-        spelling.offsets[runs] + runs,
-        spelling.counts[runs],
+    learner = CompiledLearner(
+        rows_of_symbols(spelling.symbols, spelling.offsets, spelling.counts),
         first_id=first_id,
         max_merges=vocab_size - first_id,
         min_frequency=min_frequency,

@@ -1,6 +1,6 @@
 """The model of a tokenizer.json, that is its vocabulary and how a word is cut."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from textus.errors import DataError
@@ -11,6 +11,7 @@ from textus.tokenizer.formats.hugging_face.spelling import (
     Spelling,
     byte_name,
     parse,
+    parse_all,
     spell,
 )
 from textus.tokenizer.formats.hugging_face.tokens import Names
@@ -63,8 +64,8 @@ def _read_bpe(content: Json, names: Names, spelling: Spelling) -> Vocabulary:
     _refuse(content, "dropout", "continuing_subword_prefix", "end_of_word_suffix")
     characters = spelling != "byte level"
     vocab: Mapping[str, int] = content["vocab"]
-    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in content["merges"]]
-    made = {left + right for left, right in pairs}
+    pairs = _pairs(content["merges"])
+    made = names.ids.keys() & set(map("".join, pairs))
     if mixed := sorted(made & names.special.keys()):
         raise DataError(f"its special token {mixed[0]!r} is also made by a merge")
     fallback = characters and content.get("byte_fallback", False)
@@ -241,17 +242,28 @@ def _tokens(
         raise DataError("its ids are not numbers from 0 on")
     if len(set(ids.values())) < len(ids):
         raise DataError("its ids are not each given once")
-    tokens = [b""] * max(size, max(ids.values(), default=-1) + 1)
-    if len(tokens) > 2 * len(ids) + size + 1000:
-        raise DataError(f"its {len(ids)} ids go up to {len(tokens) - 1}")
-    for spelt, id_ in ids.items():
-        if spelt in named:
-            tokens[id_] = spelt.encode()
-        elif fallback and spelt in BYTE_NAMES:
-            tokens[id_] = bytes([BYTE_NAMES[spelt]])
-        else:
-            tokens[id_] = parse(spelt, spelling)
+    highest = max(ids.values(), default=-1)
+    if highest >= 2 * len(ids) + size + 1000:
+        raise DataError(f"its {len(ids)} ids go up to {highest}")
+    tokens = [b""] * max(size, highest + 1)
+    byte_names = BYTE_NAMES if fallback else {}
+    for name, byte in byte_names.items():
+        if name in ids:
+            tokens[ids[name]] = bytes([byte])
+    for name, id_ in named.items():
+        tokens[id_] = name.encode()
+    texts = [spelt for spelt in ids if spelt not in named and spelt not in byte_names]
+    for spelt, token in zip(texts, parse_all(texts, spelling), strict=True):
+        tokens[ids[spelt]] = token
     return tuple(tokens)
+
+
+def _pairs(merges: Sequence[str | Sequence[str]]) -> list[tuple[str, ...]]:
+    """The parts of each merge, which files have in a list or with a space between them."""
+    pairs = [tuple(m.split(" ") if isinstance(m, str) else m) for m in merges]
+    if wrong := [pair for pair in pairs if len(pair) != 2]:
+        raise DataError(f"its merge {' '.join(wrong[0])!r} is no pair")
+    return pairs
 
 
 def _byte_ids(vocab: Mapping[str, int]) -> tuple[int, ...]:

@@ -1,8 +1,9 @@
 """How the tokens of a vocabulary are written in a file."""
 
+from collections.abc import Sequence
 from typing import Literal
 
-from textus.tokenizer.formats.byte_level import to_bytes, to_characters
+from textus.tokenizer.formats.byte_level import all_to_bytes, to_bytes, to_characters
 
 Spelling = Literal["byte level", "underlined", "plain"]
 """byte level: each byte as a visible character, as in GPT-2. underlined: as text, with "▁" for a
@@ -24,6 +25,13 @@ def parse(spelt: str, spelling: Spelling) -> bytes:
     if spelling == "byte level":
         return to_bytes(spelt)
     return (spelt.replace(UNDERLINE, " ") if spelling == "underlined" else spelt).encode()
+
+
+def parse_all(spelt: Sequence[str], spelling: Spelling) -> list[bytes]:
+    """`parse` of each of many tokens."""
+    if spelling == "byte level":
+        return all_to_bytes(spelt)
+    return [parse(each, spelling) for each in spelt]
 
 
 def byte_name(byte: int) -> str:

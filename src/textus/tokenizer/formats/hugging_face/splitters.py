@@ -93,7 +93,7 @@ def _steps(content: Json | None) -> list[Json]:
 
 def _read_byte_level(before: list[Json], step: Json) -> Splitting:
     splitter = _read_split(before[0]) if before else _WHOLE
-    if step["use_regex"]:
+    if step.get("use_regex", True):
         if before:
             raise DataError("its pre_tokenizer cuts words by two patterns")
         splitter = PatternSplitter(pattern="gpt2")
