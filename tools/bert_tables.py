@@ -1,7 +1,7 @@
 """Writes src/textus/tokenizer/bert_tables.py from Unicode's character database.
 
-    pip install unicodedata2==16.0.0
-    python tools/bert_tables.py
+pip install unicodedata2==16.0.0
+python tools/bert_tables.py
 """
 
 from itertools import groupby

@@ -63,7 +63,7 @@ class BertNormalizer:
     lowercase: bool = True
 
     def __call__(self, text: str, /) -> str:
-        if any(character in text for character in _reordered()):
+        if not text.isascii() and _reordered().search(text):
             return self.step_by_step(text)
         return text.translate(_characters(self))
 
@@ -107,9 +107,9 @@ class BertSplitter:
 
     def split(self, text: str, /) -> list[str]:
         """The words of `text` in order; joined they are the text again."""
-        plain = _BEYOND_BMP.sub(_stand_in, text)
+        plain = text if text.isascii() else _BEYOND_BMP.sub(_stand_in, text)
         words = _word_pattern().findall(plain)
-        if plain == text:
+        if plain is text:
             return words
         ends = accumulate(map(len, words), initial=0)
         return [text[start:end] for start, end in pairwise(ends)]
@@ -127,10 +127,11 @@ def _marks() -> frozenset[int]:
 
 
 @cache
-def _reordered() -> tuple[str, ...]:
+def _reordered() -> re.Pattern[str]:
     """Characters that stay and have a combining class, by which Unicode puts marks in order."""
     every = map(chr, range(_COMBINING_END))
-    return tuple(c for c in every if unicodedata.combining(c) and ord(c) not in _marks())
+    found = [c for c in every if unicodedata.combining(c) and ord(c) not in _marks()]
+    return re.compile(f"[{''.join(found)}]")
 
 
 def _is_ideograph(code_point: int) -> bool:

@@ -77,6 +77,7 @@ class CharacterMap:
         replacement that ends there."""
         units = self._units
         node = node or _offset(units[0])
+        unit = 0
         for byte in character.encode():
             node ^= byte
             if node >= len(units) or units[node] & _LABEL != byte:

@@ -15,7 +15,7 @@ from textus.tokenizer.formats.tokenizer_json import write_tokenizer
 from textus.tokenizer.normalize import after_token
 from textus.tokenizer.offsets import offsets_of
 from textus.tokenizer.ordinary import OrdinaryText
-from textus.tokenizer.sampling import sampled_ids
+from textus.tokenizer.sampling import Sampler
 from textus.tokenizer.special import Allowed, NameFinder, Stretch, allowed_names, refuse_names
 from textus.tokenizer.stream import StreamDecoder
 
@@ -35,6 +35,7 @@ class Tokenizer:
         self.definition = definition
         self.special_tokens = dict(definition.special_tokens)
         self._ordinary = OrdinaryText(definition)
+        self._sampler = Sampler(definition.model)
         self._finders: dict[frozenset[str], NameFinder] = {}
         self._after_token = after_token(definition.normalizer)
 
@@ -133,7 +134,7 @@ class Tokenizer:
         words: list[str | int] = []
         for part in self._parts(text):
             words += [part] if isinstance(part, int) else self.definition.splitter.split(part)
-        return sampled_ids(self.definition.model, words, seed=seed, dropout=dropout, alpha=alpha)
+        return self._sampler.ids(words, seed=seed, dropout=dropout, alpha=alpha)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`, special tokens by name; bytes that are no UTF-8 become U+FFFD."""

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterable
 from textus.errors import RecipeError
 from textus.progress import Progress, silent
 from textus.tokenizer.bpe.train import make_bytes, train_bpe
-from textus.tokenizer.config import BPEConfig, BytesConfig, TokenizerConfig, UnigramConfig, WordPieceConfig
+from textus.tokenizer.config import (
+    BPEConfig,
+    BytesConfig,
+    TokenizerConfig,
+    UnigramConfig,
+    WordPieceConfig,
+)
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.unigram.train import train_unigram

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from textus.errors import DataError
 from textus.tokenizer.bpe import compiled, reference
 from textus.tokenizer.bpe.model import Merges
-from textus.tokenizer.bpe.rows import SEPARATOR
-from textus.tokenizer.bpe.train import first_tokens, learn_from_words
+from textus.tokenizer.bpe.rows import SEPARATOR, rows_of_ids
+from textus.tokenizer.bpe.train import Learnt, first_tokens, learn_from_words, learn_more
 from textus.tokenizer.config import BPEConfig, BytesConfig
 from textus.tokenizer.counting.count import count_words
 from textus.tokenizer.counting.word_counts import WordCounts
@@ -226,3 +226,48 @@ def test_surrogates_are_trained_on_as_they_are_encoded():
     tokenizer = train_tokenizer(["\ud800" * 9], BPEConfig())
     assert tokenizer.pieces("\udc00" * 4) == tokenizer.pieces("\ufffd" * 4)
     assert "\ufffd".encode() in tokenizer.definition.tokens
+
+
+@given(
+    st.dictionaries(st.text("ab", min_size=1, max_size=14), st.integers(1, 9), min_size=1),
+)
+def test_no_two_merges_spell_the_same_token(words):
+    """So Hugging Face's rule for a token that is there already never comes to pass."""
+    counted = WordCounts.of({word.encode(): n for word, n in words.items()})
+    learnt = learn_from_words(counted, BPEConfig(vocab_size=300, min_frequency=1), 300, plain=True)
+    assert len(set(learnt.tokens)) == len(learnt.tokens)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@settings(deadline=None)
+@given(st.lists(st.text("ab ", min_size=1, max_size=40), min_size=1), st.integers(1, 3))
+def test_limit_of_words_is_kept_as_counting_anew_keeps_it(plain, texts, max_words):
+    config = BPEConfig(vocab_size=290, min_frequency=1)
+    tokens = first_tokens(config)
+    ids = {token: id_ for id_, token in enumerate(tokens)}
+    rows = [[ids[bytes([byte])] for byte in text.encode()] for text in texts]
+    offsets = np.cumsum([0, *map(len, rows)])
+    start = Learnt(tokens=tokens, merges=[], symbols=np.empty(0, np.int32))
+    learnt = learn_more(
+        start,
+        rows_of_ids(np.concatenate(rows).astype(np.int32), offsets),
+        config,
+        config.vocab_size,
+        max_words=max_words,
+        plain=plain,
+    )
+    expected = reference.learn_merges(
+        [(row, 1) for row in rows],
+        first_id=len(tokens),
+        count=config.vocab_size - len(tokens),
+        min_frequency=1,
+        tokens=tokens,
+        max_words=max_words,
+    )
+    assert learnt.merges == expected
+    assert all(len(token.split()) <= max_words for token in learnt.tokens[257:])
+    model = Merges(ids={t: i for i, t in enumerate(learnt.tokens) if i}, merges=tuple(expected))
+    encoded = [SEPARATOR]
+    for text in texts:
+        encoded += [*model.encode_word(text.encode()), SEPARATOR]
+    assert learnt.symbols.tolist() == encoded

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textus.errors import DataError
+from textus.tokenizer import compiling
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.engine import encoder as encoder_module
-from textus.tokenizer.engine.encoder import Encoder, compile_kernels
+from textus.tokenizer.engine.encoder import Encoder, tell_terminal
 from textus.tokenizer.engine.table import new_table
 from textus.tokenizer.split.patterns import PatternSplitter
 
@@ -61,8 +62,11 @@ def encoder(definition):
 
 @pytest.fixture
 def tiny_table(monkeypatch):
-    """Tables of four sets, so that nearly every word takes another's place."""
-    monkeypatch.setattr(encoder_module, "new_table", lambda: new_table(short_bits=2, long_bits=2))
+    """Tables of four sets, so that nearly every word takes another's place, and ids for few long
+    words."""
+    monkeypatch.setattr(
+        encoder_module, "new_table", lambda: new_table(short_bits=2, long_bits=2, ring=128)
+    )
 
 
 @given(TEXTS)
@@ -158,10 +162,21 @@ def test_encoder_travels_to_other_processes(encoder, corpus):
     assert encode(copy, corpus[0]) == encode(encoder, corpus[0])
 
 
-def test_kernels_that_are_there_compile_in_silence(encoder):
+@pytest.mark.parametrize(("seconds", "times"), [(60, 0), (0, 1)])
+def test_an_encoder_that_is_long_in_the_making_says_so(
+    definition, encoder, monkeypatch, seconds, times
+):
     said = []
-    compile_kernels(encoder, said.append)
-    assert said == []
+    monkeypatch.setattr(compiling, "_LOADED", seconds)
+    Encoder(definition, progress=lambda done, total, text: said.append(text))
+    assert said == times * ["compiling the kernels of encoding, once on this machine"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_only_a_terminal_is_told(capsys, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    tell_terminal(0, None, "one moment")
+    assert capsys.readouterr().err == terminal * "textus: one moment\n"
 
 
 def merges(ids, pairs, **options):

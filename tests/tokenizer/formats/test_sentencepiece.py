@@ -4,6 +4,7 @@ import io
 import itertools
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sentencepiece
@@ -17,6 +18,7 @@ from textus.tokenizer.formats.sentencepiece import (
     write_sentencepiece,
 )
 from textus.tokenizer.tokenizer import Tokenizer
+from textus.tokenizer.unigram.model import Unigram
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 SPACED = st.text("ab ▁<s>,\t\n\u3000ﬁée\u0301ｱ①")
@@ -55,7 +57,12 @@ KINDS = {
 
 def train(corpus, **options):
     buffer = io.BytesIO()
-    options = {"vocab_size": 1200, "minloglevel": 2, "character_coverage": 0.999, **options}
+    options: dict[str, Any] = {
+        "vocab_size": 1200,
+        "minloglevel": 2,
+        "character_coverage": 0.999,
+        **options,
+    }
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=itertools.chain.from_iterable(map(str.splitlines, corpus)),
         model_writer=buffer,
@@ -145,8 +152,9 @@ def test_written_file_is_read_as_what_it_was(own, tmp_path):
     assert again.end_of_text == own.end_of_text
     # SentencePiece's sums are in single precision, and what is unknown counts the lowest score less
     # 10, which no cut of this tokenizer depends on
-    same = {"single_precision": True, "unknown_score": again.model.unknown_score}
-    assert again.model == replace(own.model, **same)
+    assert isinstance(again.model, Unigram)
+    unknown_score = again.model.unknown_score
+    assert again.model == replace(own.model, single_precision=True, unknown_score=unknown_score)
 
 
 def test_other_tokenizers_are_not_written(tokenizer, tmp_path):
@@ -171,3 +179,8 @@ def test_other_types_are_errors(corpus, type_):
     content = train(corpus, model_type=type_, vocab_size=vocab_size, hard_vocab_limit=False)
     with pytest.raises(DataError, match="neither unigram"):
         parse_sentencepiece(content)
+
+
+def test_what_a_tokenizer_json_cannot_hold_is_named(both, tmp_path):
+    with pytest.raises(DataError, match=r"SentencePiece.*eep the \.model file"):
+        both[0].save(tmp_path)

@@ -109,7 +109,7 @@ def test_unknown_characters_are_bytes_or_one_token():
         "unknown": 0,
     }
     assert Unigram(**plain).encode_word("aéüa é".encode()) == [1, 0, 1, 0]
-    spelt = Unigram(**{**plain, "byte_ids": tuple(range(2, 258))})
+    spelt = Unigram(**plain, byte_ids=tuple(range(2, 258)))
     assert spelt.encode_word("aéa".encode()) == [1, 2 + 0xC3, 2 + 0xA9, 1]
 
 
@@ -154,6 +154,11 @@ def test_samples_spell_the_word(any_model):
     ],
 )
 def test_a_model_that_cannot_spell_is_an_error(changes, message):
-    fields: dict[str, Any] = {"ids": {b"a": 1}, "scores": (0.0, -1.0), "characters": True}
+    fields: dict[str, Any] = {
+        "unknown": 0,
+        "ids": {b"a": 1},
+        "scores": (0.0, -1.0),
+        "characters": True,
+    }
     with pytest.raises(DataError, match=message):
-        Unigram(**{"unknown": 0, **fields, **changes})
+        Unigram(**fields | changes)

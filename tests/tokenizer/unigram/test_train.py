@@ -4,16 +4,20 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from textus.errors import DataError
 from textus.tokenizer.config import UnigramConfig
 from textus.tokenizer.counting.word_counts import WordCounts
+from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.unigram import reference
 from textus.tokenizer.unigram.coverage import covered_segments
 from textus.tokenizer.unigram.estimate import _Corpus, digamma, learn_pieces
+from textus.tokenizer.unigram.model import Unigram
 from textus.tokenizer.unigram.seeds import find_seeds
-from textus.tokenizer.unigram.train import train_unigram
+from textus.tokenizer.unigram.train import SPACES, SpaceSplitter, train_unigram
 
 
 def random_words(seed: int, alphabet: str) -> dict[bytes, int]:
@@ -164,6 +168,11 @@ def test_pieces_do_not_depend_on_threads_or_order(alphabet, corpus, monkeypatch)
     assert train_unigram(corpus[::-1], config) == definition
 
 
+@given(st.text(st.sampled_from("ab \n\t\r\u3000é日")) | st.text())
+def test_words_are_counted_as_they_are_cut(text):
+    assert SpaceSplitter().split(text) == PatternSplitter(pattern=SPACES).split(text)
+
+
 def test_characters_that_are_not_covered_cut_the_words():
     words = WordCounts.of({"aéb".encode(): 3, "a日c".encode(): 1, b"aa": 9, b"b\0b": 2})
     segments = covered_segments(words, coverage=0.9, max_characters=100)
@@ -179,6 +188,7 @@ def test_pieces_are_no_names_of_other_tokens():
     text = "<0x41> <unk> <|end|> " * 50
     config = UnigramConfig(vocab_size=400, alphabet="characters", special_tokens=("<|end|>",))
     definition = train_unigram([text], config)
+    assert isinstance(definition.model, Unigram)
     assert not {b"<0x41>", b"<unk>", b"<|end|>"} & set(definition.model.ids)
 
 

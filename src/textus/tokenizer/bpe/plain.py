@@ -36,7 +36,9 @@ class PlainLearner:
         max_words: int = UNLIMITED,
     ):
         self._first_id, self._max_merges, self._min_frequency = first_id, max_merges, min_frequency
-        self._spans, self._max_words = spans, max_words
+        unlimited = np.zeros((first_id + max_merges, 3), np.int32)
+        self._spans = unlimited if spans is None else spans
+        self._max_words = max_words
         self._merges: list[Pair] = []
         size = rows.symbols.size
         runs = np.diff(rows.starts, append=size)
@@ -87,7 +89,7 @@ class PlainLearner:
         return None
 
     def _spans_too_much(self, pair: Pair) -> bool:
-        return self._spans is not None and self._span(pair)[WORDS] > self._max_words
+        return self._span(pair)[WORDS] > self._max_words
 
     def _span(self, pair: Pair) -> tuple[int, int, int]:
         """The row of `spans` that the merged pair gets."""
@@ -99,8 +101,7 @@ class PlainLearner:
         """Replaces the pair by the symbol `joined` from left to right, wherever it still stands."""
         symbols, following, preceding = self._symbols, self._following, self._preceding
         fresh: set[Pair] = set()
-        if self._spans is not None:
-            self._spans[joined] = self._span(pair)
+        self._spans[joined] = self._span(pair)
         for left in self._positions.pop(pair):
             right = following[left]
             if (symbols[left], symbols[right]) != pair:

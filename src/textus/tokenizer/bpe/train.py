@@ -25,7 +25,7 @@ _SMALL = 100_000  # symbols up to which plain Python is soon done
 _MEMORY_OF_A_BYTE = 16  # of text from which superwords are learnt: ids, places of pairs, counts
 
 WORDS_OF_A_SUPERWORD = 4
-"""The most words that a token may span, as in the paper on SuperBPE."""
+"""The most words, parted by white space, that a token may span."""
 
 Pair = tuple[int, int]
 

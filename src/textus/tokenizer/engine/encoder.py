@@ -1,15 +1,17 @@
 """Many texts to ids, on several threads: the fast twin of splitting and `encode_word`."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, chain
-from threading import Timer
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from textus.errors import DataError
+from textus.progress import Progress
+from textus.tokenizer.compiling import compiling
 from textus.tokenizer.definition import Definition, Splitter
 from textus.tokenizer.engine.cutting import cutting_kernel
 from textus.tokenizer.engine.kernels import CHUNK, encode_texts, encode_words
@@ -23,9 +25,14 @@ few enough that they stay in the processor's cache."""
 
 _BYTES = ("utf-8", "surrogateescape")
 
-Message = Callable[[str], object]
 CompiledModel = tuple[int, NamedTuple]
 """A model for the kernels: the address of the one that cuts words, and its tables."""
+
+
+def tell_terminal(done: int, total: int | None, text: str) -> None:
+    """Writes the text of a progress report to stderr where that is a terminal."""
+    if sys.stderr.isatty():
+        print(f"textus: {text}", file=sys.stderr)
 
 
 class Encoder:
@@ -34,15 +41,20 @@ class Encoder:
     The ids are those of `definition.model.encode_word` for each word of `definition.splitter`,
     whatever the threads, the batch and what was encoded before. Several threads may call one
     encoder. Each thread that encodes has a table of words of its own of some megabytes.
+
+    All kernels are compiled when an encoder is made, or loaded from disk; where it takes long,
+    `progress` hears of it.
     """
 
-    def __init__(self, definition: Definition):
+    def __init__(self, definition: Definition, *, progress: Progress = tell_terminal):
         self._definition = definition
-        model: Any = definition.model
-        tables: NamedTuple = model.tables()
-        self._model: CompiledModel = cutting_kernel(tables), tables
-        self._cutter = _find_cutter(definition.splitter)
         self._idle: list[_Worker] = []
+        with compiling("encoding", progress):
+            model: Any = definition.model
+            tables: NamedTuple = model.tables()
+            self._model: CompiledModel = cutting_kernel(tables), tables
+            self._cutter = _find_cutter(definition.splitter)
+            self.encode(b"a")
 
     def encode(self, text: bytes) -> np.ndarray:
         """The ids of one text, uint32 (num_ids,)."""
@@ -140,21 +152,6 @@ class _Worker:
 
 _NO_IDS = np.empty(0, dtype=np.uint32)
 _FIRST = np.zeros(1, dtype=np.int64)
-
-
-def compile_kernels(encoder: Encoder, message: Message) -> None:
-    """Compiles what encoding needs unless this machine has it on disk; `message` then hears of it.
-
-    Loading takes a fraction of a second, compiling some seconds: after one it is told.
-    """
-    text = "compiling the tokenizer's kernels, once on this machine"
-    timer = Timer(1.0, message, [text])
-    timer.daemon = True
-    timer.start()
-    try:
-        encoder.encode(b"a")
-    finally:
-        timer.cancel()
 
 
 def _find_cutter(splitter: Splitter) -> WordCutter | None:

@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from textus.tokenizer.engine.table import BLOCK, LONG_BYTES, LONG_IDS, SHORT_BYTES, SHORT_IDS
+from textus.tokenizer.engine.table import (
+    BLOCK,
+    LONG_BYTES,
+    LONG_IDS,
+    RING_SLACK,
+    SHORT_BYTES,
+    SHORT_IDS,
+)
 from textus.tokenizer.native import INNER, UNCOUNTED, call_kernel, copy16, load64, prefetch
 from textus.tokenizer.split.kernels import word_starts
 
@@ -109,9 +116,7 @@ def _fill_in(
         _copy_ids(out, at, known, taken, before - taken)
         at += before - taken
         taken = before
-        at = _encode_word(
-            data, starts[word], starts[word + 1], word - block, table, model, out, at
-        )
+        at = _encode_word(data, starts[word], starts[word + 1], word - block, table, model, out, at)
     _copy_ids(out, at, known, taken, total - taken)
     return at + total - taken
 
@@ -179,29 +184,25 @@ def _find_short(i: Any, table: Any, out: Any, at: Any) -> Any:
             count = np.int64(short[place + _ONE] >> _COUNT)
             if count <= SHORT_IDS:
                 copy16(out, at, short, np.int64(place + _TWO))
-            else:
-                _copy_ids(out, at, table.short_rows, np.int64(place << _TWO), count)
-            return at + count
+                return at + count
+            return _read_ring(table, short[place + _TWO], count, out, at)
     return -1
 
 
 @njit(**UNCOUNTED, **INNER)
 def _keep_short(i: Any, table: Any, out: Any, at: Any, count: Any) -> None:
     """Puts a word and its ids into the first slot of its set, whose word moves to the second."""
-    short, rows = table.short, table.short_rows
+    short = table.short
     k = _U(i) * _FOUR
     slot = table.keys[k + _TWO]
-    row = np.int64(slot << _TWO)
     copy16(short, np.int64(slot + _FOUR), short, np.int64(slot))
     copy16(short, np.int64(slot + _FOUR + _TWO), short, np.int64(slot + _TWO))
-    if short[slot + _ONE] >> _COUNT > _FOUR:
-        _copy_ids(rows, row + 16, rows, row, 16)
     short[slot] = table.keys[k]
     short[slot + _ONE] = table.keys[k + _ONE] | (_U(count) << _COUNT)
     if count <= SHORT_IDS:
         copy16(short, np.int64(slot + _TWO), out, at)
     else:
-        _copy_ids(rows, row, out, at, count)
+        short[slot + _TWO] = _write_ring(table, out, at, count)
 
 
 @njit(**UNCOUNTED, **INNER)
@@ -224,23 +225,18 @@ def _find_long(data: Any, start: Any, length: Any, table: Any, out: Any, at: Any
             if count <= LONG_IDS:
                 copy16(out, at, long, np.int64(place + _FOUR))
                 copy16(out, at + 4, long, np.int64(place + _FOUR + _TWO))
-            else:
-                row = np.int64(place << _TWO)
-                count = np.int64(long[place + _FOUR])
-                _copy_ids(out, at, table.long_rows, row, count)
-            return at + count
+                return at + count
+            count = np.int64(long[place + _FOUR])
+            return _read_ring(table, long[place + _FOUR + _ONE], count, out, at)
     return -1
 
 
 @njit(**UNCOUNTED, **INNER)
 def _keep_long(table: Any, out: Any, at: Any, count: Any) -> None:
-    long, rows, key = table.long, table.long_rows, table.long_key
+    long, key = table.long, table.long_key
     slot = key[4]
-    row = np.int64(slot << _TWO)
     for i in range(0, 8, 2):
         copy16(long, np.int64(slot) + 8 + i, long, np.int64(slot) + i)
-    if long[slot + _THREE] >> _COUNT > _EIGHT:
-        _copy_ids(rows, row + 32, rows, row, 32)
     long[slot], long[slot + _ONE], long[slot + _TWO] = key[0], key[1], key[2]
     if count <= LONG_IDS:
         long[slot + _THREE] = key[3] | (_U(count) << _COUNT)
@@ -249,4 +245,24 @@ def _keep_long(table: Any, out: Any, at: Any, count: Any) -> None:
     else:
         long[slot + _THREE] = key[3] | (_U(15) << _COUNT)
         long[slot + _FOUR] = _U(count)
-        _copy_ids(rows, row, out, at, count)
+        long[slot + _FOUR + _ONE] = _write_ring(table, out, at, count)
+
+
+@njit(**UNCOUNTED, **INNER)
+def _write_ring(table: Any, ids: Any, index: Any, count: Any) -> Any:
+    """Puts ids[index:index + count], at most 31, into the ring; returns where they begin."""
+    begin = table.written[0]
+    size = _U(len(table.ring) - RING_SLACK)
+    _copy_ids(table.ring, np.int64(begin & (size - _ONE)), ids, index, count)
+    table.written[0] = begin + _U(count)
+    return begin
+
+
+@njit(**UNCOUNTED, **INNER)
+def _read_ring(table: Any, begin: Any, count: Any, out: Any, at: Any) -> Any:
+    """Copies ids from the ring; -1 where others may have taken their place."""
+    size = _U(len(table.ring) - RING_SLACK)
+    if table.written[0] - begin > size - _U(RING_SLACK):
+        return -1
+    _copy_ids(out, at, table.ring, np.int64(begin & (size - _ONE)), count)
+    return at + count

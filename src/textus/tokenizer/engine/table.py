@@ -3,7 +3,9 @@
 A word is its own key, so that no two are ever confused. Words of up to 15 bytes have slots of 32
 bytes (16 of key, four ids), words of 16 to 31 bytes slots of 64 (32 of key, eight ids); longer
 words are not kept. Two slots make a set; a word can stand in one set only, and a new word takes the
-place of the older one. A word with more ids than its slot holds has them in a row beside it.
+place of the older one. A word with more ids than its slot holds has them in a ring that all such
+words share: where they stand there is in the slot, and a word that the ring has overrun counts as
+not there.
 
 Tables of 16 and 4 megabytes: on fresh English a table half as large was a third slower.
 """
@@ -14,6 +16,10 @@ import numpy as np
 
 SHORT_BYTES, SHORT_IDS = 15, 4
 LONG_BYTES, LONG_IDS = 31, 8
+RING = 1 << 20
+RING_SLACK = (
+    36  # the ids of a word, and what is copied along with them, lie together at the end, too
+)
 BLOCK = 64
 """Words whose slots are asked for before the first of them is read."""
 
@@ -23,13 +29,14 @@ class WordTable(NamedTuple):
 
     short: np.ndarray
     """uint64 (sets, 2, 4), flat: bytes 0-7; bytes 8-14, length, number of ids; four ids."""
-    short_rows: np.ndarray
-    """uint32 (sets, 2, 16), flat: ids of the words that have more than four."""
     long: np.ndarray
     """uint64 (sets, 2, 8), flat: bytes 0-7, 8-15, 16-23; 24-30, length, number of ids; eight
     ids."""
-    long_rows: np.ndarray
-    """uint32 (sets, 2, 32), flat: ids of the words that have more than eight."""
+    ring: np.ndarray
+    """uint32 (size + RING_SLACK,), size a power of two: ids of words that have more than a slot
+    holds."""
+    written: np.ndarray
+    """uint64 (1,): how many ids went into the ring; id n is at n % size."""
     short_shift: int
     """64 less the logarithm of the number of sets: how far a hash is shifted."""
     long_shift: int
@@ -47,16 +54,16 @@ class WordTable(NamedTuple):
     """uint64 (4096,): for the model's kernel."""
 
 
-def new_table(*, short_bits: int = 18, long_bits: int = 15) -> WordTable:
-    """An empty table of 2**short_bits and 2**long_bits sets."""
+def new_table(*, short_bits: int = 18, long_bits: int = 15, ring: int = RING) -> WordTable:
+    """An empty table of 2**short_bits and 2**long_bits sets and `ring` ids, a power of two."""
     short, long = 1 << short_bits, 1 << long_bits
     lengths = range(16)
     masks = [((1 << 8 * min(n, 8)) - 1, (1 << 8 * max(n - 8, 0)) - 1) for n in lengths]
     return WordTable(
         short=_zeros(short * 8),
-        short_rows=np.zeros(short * 2 * 16 + 4, dtype=np.uint32),
         long=_zeros(long * 16),
-        long_rows=np.zeros(long * 2 * 32 + 4, dtype=np.uint32),
+        ring=np.empty(ring + RING_SLACK, dtype=np.uint32),  # memory comes as it is written
+        written=np.zeros(1, dtype=np.uint64),
         short_shift=64 - short_bits,
         long_shift=64 - long_bits,
         keys=np.zeros(BLOCK * 4, dtype=np.uint64),

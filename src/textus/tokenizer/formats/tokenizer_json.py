@@ -67,13 +67,14 @@ def tokenizer_json(definition: Definition) -> dict[str, Any]:
     spelling = _spelling_of(definition)
     normalizers = list(parts_of(definition.normalizer))
     pre_tokenizer, normalizers = write_splitting(definition.splitter, spelling, normalizers)
+    normalizer = write_normalizer(normalizers)
     model = write_model(definition, spelling)
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": write_names(definition),
-        "normalizer": write_normalizer(normalizers),
+        "normalizer": normalizer,
         "pre_tokenizer": pre_tokenizer,
         "post_processor": None,
         "decoder": write_decoder(

@@ -286,6 +286,7 @@ def _is_digit(byte):
 
 @njit(nogil=True, **INNER)
 def run_of_digits(data, i, end):
+    """How many ASCII digits stand at `i`."""
     start = i
     while i < end and _is_digit(data[i]):
         i += 1

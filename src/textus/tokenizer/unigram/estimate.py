@@ -76,7 +76,7 @@ def _maximise(pieces: Pieces, expected: np.ndarray, num_pieces: int) -> Pieces:
 def _prune(pieces: Pieces, losses: np.ndarray, num_pieces: int, factor: float) -> Pieces:
     """Without the pieces that are not used, and at most `factor` of the others."""
     losses = np.where(pieces.required, np.inf, losses)
-    size = min(int(factor * len(pieces)), np.count_nonzero(losses >= 0))
+    size = min(int(factor * len(pieces)), int(np.count_nonzero(losses >= 0)))
     return pieces.keep(_highest(losses, max(num_pieces, size)), pieces.scores)
 
 

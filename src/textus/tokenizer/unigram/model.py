@@ -1,12 +1,14 @@
 """Pieces with probabilities, and the likeliest cut of a word: `Unigram.encode_word` (Kudo 2018)."""
 
 import math
-from collections.abc import Iterator, Mapping
+from bisect import bisect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from random import Random
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textus.errors import DataError
 
@@ -21,6 +23,14 @@ _SINGLE = Struct("f")
 _CHARACTER_LENGTHS = (1,) * 12 + (2, 2, 3, 4)
 
 Edge = tuple[int, int, int]
+
+
+class Arrivals(NamedTuple):
+    """The pieces that end at one place of a word, for drawing cuts."""
+
+    shares: list[float]
+    """How likely a cut up to there ends in one of the pieces so far, ascending to 1."""
+    edges: list[Edge]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +106,11 @@ class Unigram:
 
         Draws exactly, without listing cuts: filters forwards and samples backwards.
         """
+        return self.draw(word, self.arrivals(word, alpha=alpha), random)
+
+    def arrivals(self, word: bytes, /, *, alpha: float) -> list[Arrivals]:
+        """What `draw` needs of a word: for each place in it the pieces that end there, with the
+        shares of the cuts up to there that end in each, added up."""
         size = len(word)
         total = [0.0] + [-math.inf] * size
         arriving: list[list[tuple[float, Edge]]] = [[] for _ in range(size + 1)]
@@ -104,12 +119,23 @@ class Unigram:
             weight = total[start] + alpha * self._score(id_)
             total[end] = _log_add(total[end], weight)
             arriving[end].append((weight, edge))
+        return [
+            Arrivals(
+                shares=list(accumulate(math.exp(weight - total[end]) for weight, _ in rows)),
+                edges=[edge for _, edge in rows],
+            )
+            for end, rows in enumerate(arriving)
+        ]
+
+    def draw(self, word: bytes, arrivals: Sequence[Arrivals], random: Random, /) -> list[int]:
+        """The ids of a cut drawn at random, as in `sample_word`."""
         cut: list[Edge] = []
-        while size:
-            weights = [math.exp(weight - total[size]) for weight, _ in arriving[size]]
-            ((_, edge),) = random.choices(arriving[size], weights)
-            cut.append(edge)
-            size = edge[0]
+        end = len(word)
+        while end:
+            shares, edges = arrivals[end]
+            i = bisect(shares, random.random() * shares[-1], hi=len(shares) - 1)
+            cut.append(edges[i])
+            end = edges[i][0]
         return self._spell(word, cut[::-1])
 
     def tables(self) -> "UnigramTables":

@@ -5,7 +5,7 @@ a mapping from their bytes to their scores.
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 Words = Mapping[bytes, int]
@@ -58,9 +58,9 @@ def cuts(word: bytes, pieces: Scores) -> Iterator[list[bytes]]:
                 yield [word[:end], *rest]
 
 
-def expected_counts(words: Words, pieces: Scores) -> Counter[bytes]:
+def expected_counts(words: Words, pieces: Scores) -> dict[bytes, float]:
     """How often each piece occurs on average, when each cut is as frequent as it is likely."""
-    expected: Counter[bytes] = Counter()
+    expected: defaultdict[bytes, float] = defaultdict(float)
     for word, count in words.items():
         all_cuts = [
             (cut, math.exp(sum(map(pieces.__getitem__, cut)))) for cut in cuts(word, pieces)

@@ -15,6 +15,7 @@ from numba import njit
 from textus.tokenizer.engine.cutting import cuts
 from textus.tokenizer.wordpiece.model import SPACES, LongestMatch
 
+Int = int | np.integer
 _INITIAL, _CONTINUATION, _SPACE, _NUM_ROOTS = 0, 1, 2, 3
 _NO_ID = -1
 _NO_LIMIT = np.iinfo(np.int64).max
@@ -98,17 +99,17 @@ def _build(
 
 
 @njit(cache=True, nogil=True)
-def _key(node: int, byte: int) -> int:
+def _key(node: Int, byte: Int) -> Int:
     return np.uint64(node) << _BYTE | np.uint64(byte)
 
 
 @njit(cache=True, nogil=True)
-def _child(edge: int) -> int:
+def _child(edge: Int) -> Int:
     return np.int64(edge & np.uint64(0xFFFFFFFF))
 
 
 @njit(cache=True, nogil=True)
-def _find(edges: np.ndarray, node: int, byte: int) -> int:
+def _find(edges: np.ndarray, node: Int, byte: Int) -> Int:
     """The slot of the edge from `node` by `byte`, or the empty slot where it would stand."""
     key = _key(node, byte)
     mask = np.uint64(len(edges) - 1)
@@ -120,8 +121,8 @@ def _find(edges: np.ndarray, node: int, byte: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _match(
-    data: np.ndarray, start: int, end: int, root: int, trie: LongestMatchTables
-) -> tuple[int, int]:
+    data: np.ndarray, start: Int, end: Int, root: Int, trie: LongestMatchTables
+) -> tuple[Int, Int]:
     """The end and id of the longest piece under `root` that data[start:end] begins with; (start,
     -1) where there is none."""
     node, best_end, best_id = root, start, _NO_ID

@@ -9,12 +9,13 @@ there are never more than 3 S places or pairs; numpy.empty takes memory only for
 be.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 NONE = -1
+Int = int | np.integer
 
 inner = njit(cache=True, nogil=True, no_cpython_wrapper=True)  # pyrefly: ignore
 """For kernels that only other kernels call: without the way in from Python they compile faster."""
@@ -140,24 +141,24 @@ def new_state(
 
 
 @inner
-def left_of(key: int) -> int:
+def left_of(key: Int) -> Int:
     """The left symbol of a pair's key."""
     return np.int64(key >> _HALF)
 
 
 @inner
-def right_of(key: int) -> int:
+def right_of(key: Int) -> Int:
     """The right symbol of a pair's key."""
     return np.int64(key & _LOW)
 
 
 @inner
-def _key(left: int, right: int) -> int:
+def _key(left: Int, right: Int) -> Int:
     return np.uint64(left) << _HALF | np.uint64(right)
 
 
 @inner
-def _slot(table: np.ndarray, pair: np.ndarray, key: int) -> int:
+def _slot(table: np.ndarray, pair: np.ndarray, key: Int) -> Int:
     """Where a pair stands in the table of pairs, or the empty slot where it would."""
     mask = np.uint64(len(table) - 1)
     slot = (key * _MIX >> _HALF) & mask
@@ -176,7 +177,7 @@ def grown(table: np.ndarray, state: State) -> np.ndarray:
 
 
 @inner
-def _change(state: State, table: np.ndarray, key: int, change: int) -> int:
+def _change(state: State, table: np.ndarray, key: Int, change: Int) -> Int:
     """Corrects the count of a pair, which is made if need be; returns its index."""
     slot = _slot(table, state.pair, key)
     index = np.int64(table[slot])
@@ -198,7 +199,7 @@ def _change(state: State, table: np.ndarray, key: int, change: int) -> int:
 
 
 @inner
-def _arise(state: State, table: np.ndarray, key: int, place: int, frequency: int) -> None:
+def _arise(state: State, table: np.ndarray, key: Int, place: Int, frequency: Int) -> None:
     """A pair has come to stand at `place`."""
     index = _change(state, table, key, frequency)
     state.pair[index].num_places += 1
@@ -228,7 +229,7 @@ def _file_places(state: State, first: int, min_frequency: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def find_pairs(state: State, table: np.ndarray, place: int, min_frequency: int) -> int:
+def find_pairs(state: State, table: np.ndarray, place: int, min_frequency: int) -> Any:
     """Counts the pairs at the places from `place` on, as far as the table has room; returns the
     next place. All are filed after the last one."""
     until = len(state.symbol)
@@ -250,7 +251,7 @@ def has_room(state: State, table: np.ndarray) -> bool:
 
 
 @inner
-def _merge_place(state: State, table: np.ndarray, place: int, joined: int) -> int:
+def _merge_place(state: State, table: np.ndarray, place: Int, joined: Int) -> Int:
     """Joins the symbol at `place` and the next one; returns how often their word occurs."""
     left = state.symbol[place]
     right = state.symbol[left.following]

@@ -23,6 +23,7 @@ from textus.tokenizer.wordpiece.merging import (
     PIECES,
     RANKED,
     TOUCHED,
+    Int,
     State,
     has_room,
     inner,
@@ -80,7 +81,7 @@ def compare_products(a: int, b: int, c: int, x: int, y: int, z: int) -> int:
 
 
 @inner
-def _precedes(state: State, one: int, other: int) -> bool:
+def _precedes(state: State, one: Int, other: Int) -> bool:
     """Whether one pair is merged before another: by score, by count, then the smallest ids."""
     first, second = state.pair[one], state.pair[other]
     same = first.hub == second.hub
@@ -100,7 +101,7 @@ def _precedes(state: State, one: int, other: int) -> bool:
 
 
 @inner
-def _meld(state: State, one: int, other: int) -> int:
+def _meld(state: State, one: Int, other: Int) -> Int:
     """One heap of two; returns its root."""
     if _precedes(state, other, one):
         one, other = other, one
@@ -114,7 +115,7 @@ def _meld(state: State, one: int, other: int) -> int:
 
 
 @inner
-def _meld_siblings(state: State, first: int) -> int:
+def _meld_siblings(state: State, first: Int) -> Int:
     """One heap of a row of siblings, in two passes: by twos from the left, then all from the
     right; -1 for an empty row."""
     pair = state.pair
@@ -134,7 +135,7 @@ def _meld_siblings(state: State, first: int) -> int:
 
 
 @inner
-def _note_change(state: State, hub: int) -> None:
+def _note_change(state: State, hub: Int) -> None:
     if not state.piece[hub].changed:
         state.piece[hub].changed = 1
         state.changed[state.sizes[CHANGED]] = hub
@@ -142,7 +143,7 @@ def _note_change(state: State, hub: int) -> None:
 
 
 @inner
-def _add(state: State, hub: int, heap: int) -> None:
+def _add(state: State, hub: Int, heap: Int) -> None:
     """Puts a heap, or a single pair, into the heap of a hub."""
     root = state.piece[hub].root
     if heap != NONE:
@@ -153,7 +154,7 @@ def _add(state: State, hub: int, heap: int) -> None:
 
 
 @inner
-def _take_out(state: State, index: int) -> None:
+def _take_out(state: State, index: Int) -> None:
     """Takes a pair out of the heap of its hub, whatever its score has become."""
     taken = state.pair[index]
     children, before, after = taken.child, taken.previous, taken.next
@@ -170,7 +171,7 @@ def _take_out(state: State, index: int) -> None:
 
 
 @inner
-def _enter(state: State, index: int) -> None:
+def _enter(state: State, index: Int) -> None:
     """Gives a pair to the piece that is now the more frequent one, for good."""
     pair = state.pair[index]
     hub, rarer = left_of(pair.key), right_of(pair.key)
@@ -183,7 +184,7 @@ def _enter(state: State, index: int) -> None:
 
 
 @inner
-def _rank(state: State, index: int, is_new: bool, min_frequency: int) -> None:
+def _rank(state: State, index: Int, is_new: bool, min_frequency: Int) -> None:
     """Ranks a pair, again or for the first time; one that has become too rare is dropped."""
     pair = state.pair[index]
     frequent = pair.count >= min_frequency
@@ -198,7 +199,7 @@ def _rank(state: State, index: int, is_new: bool, min_frequency: int) -> None:
 
 
 @inner
-def _forget_dropped(state: State, piece: int) -> None:
+def _forget_dropped(state: State, piece: Int) -> None:
     """Leaves only ranked pairs in the list of those of which a piece is the rarer part."""
     before, index = np.int64(NONE), state.piece[piece].first_rarer
     while index != NONE:
@@ -213,7 +214,7 @@ def _forget_dropped(state: State, piece: int) -> None:
 
 
 @inner
-def _touch_pairs_of(state: State, piece: int) -> None:
+def _touch_pairs_of(state: State, piece: Int) -> None:
     """Adds the pairs of which a piece is the rarer part to those that are to be ranked again."""
     _forget_dropped(state, piece)
     index = state.piece[piece].first_rarer
@@ -227,7 +228,7 @@ def _touch_pairs_of(state: State, piece: int) -> None:
 
 
 @inner
-def _better_hub(state: State, one: int, other: int) -> int:
+def _better_hub(state: State, one: Int, other: Int) -> Int:
     """The hub with the better pair; one that has lost its last pair may stand here until its own
     turn comes."""
     if one == NONE or state.piece[one].root == NONE:

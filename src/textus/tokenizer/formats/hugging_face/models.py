@@ -92,7 +92,10 @@ def _read_bpe(content: Json, names: Names, spelling: Spelling) -> Vocabulary:
 
 def _write_bpe(definition: Definition, model: Merges, spelling: Spelling) -> dict[str, Any]:
     if model.leftmost or model.symbols:
-        raise DataError("merges in the manner of SentencePiece have no place in the file")
+        raise DataError(
+            "merges in the manner of SentencePiece, where all pairs that make one token count the "
+            "same, have no place in a tokenizer.json; keep the .model file"
+        )
     spellings = _spellings(definition, spelling, model.byte_ids)
     spaced = any(" " in spelt for spelt in spellings.values())
     pairs = [(spellings[left], spellings[right]) for left, right in model.merges]

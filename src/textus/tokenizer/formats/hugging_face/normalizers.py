@@ -20,6 +20,7 @@ from textus.tokenizer.normalize import (
     UnicodeForm,
     WithoutAccents,
 )
+from textus.tokenizer.sentencepiece import SentencePieceNormalizer
 
 UNDERLINES_ARE_SPACES = Replaced(old=UNDERLINE, new=" ")
 """In files that spell spaces as "▁" there is no difference between the two."""
@@ -119,5 +120,11 @@ def _written(part: Normalizer) -> dict[str, Any]:
             return {"type": "Precompiled", "precompiled_charsmap": table}
         case BertNormalizer():
             return {"type": "BertNormalizer", **asdict(part)}
+        case SentencePieceNormalizer():
+            raise DataError(
+                "the normalizer of a SentencePiece model has no place in a tokenizer.json: Hugging "
+                "Face's library applies its table of characters to grapheme clusters and adds up "
+                "scores in double precision, which gives other ids. Keep the .model file."
+            )
         case _:
             raise DataError(f"the normalizer {part} has no place in a tokenizer.json")
