@@ -24,7 +24,8 @@ class TokenizerConfig:
 
     pattern: str = "llama3"
     """How text is cut into words, which tokens never cross: gpt2, cl100k, o200k, llama3, qwen2,
-    digits (numbers in threes from the right), none, or a regular expression of your own."""
+    digits (numbers in threes from the right), spaces (SentencePiece's), none, or a regular
+    expression of your own."""
 
     normalizer: Literal["none", "nfc"] = "none"
     """nfc: composes characters before anything else (Unicode's form C), so that what comes back

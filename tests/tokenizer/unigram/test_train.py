@@ -4,20 +4,17 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from textus.errors import DataError
 from textus.tokenizer.config import UnigramConfig
 from textus.tokenizer.counting.word_counts import WordCounts
-from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.unigram import reference
 from textus.tokenizer.unigram.coverage import covered_segments
 from textus.tokenizer.unigram.estimate import _Corpus, digamma, learn_pieces
 from textus.tokenizer.unigram.model import Unigram
 from textus.tokenizer.unigram.seeds import find_seeds
-from textus.tokenizer.unigram.train import SPACES, SpaceSplitter, train_unigram
+from textus.tokenizer.unigram.train import train_unigram
 
 
 def random_words(seed: int, alphabet: str) -> dict[bytes, int]:
@@ -166,11 +163,6 @@ def test_pieces_do_not_depend_on_threads_or_order(alphabet, corpus, monkeypatch)
     definition = train_unigram(corpus, config)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     assert train_unigram(corpus[::-1], config) == definition
-
-
-@given(st.text(st.sampled_from("ab \n\t\r\u3000é日")) | st.text())
-def test_words_are_counted_as_they_are_cut(text):
-    assert SpaceSplitter().split(text) == PatternSplitter(pattern=SPACES).split(text)
 
 
 def test_characters_that_are_not_covered_cut_the_words():

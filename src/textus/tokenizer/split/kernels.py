@@ -38,6 +38,7 @@ from textus.tokenizer.split.scalar import (
     gpt2_end,
     none_end,
     o200k_end,
+    spaces_end,
     superbpe_end,
 )
 
@@ -77,6 +78,7 @@ _FAMILIES: dict[str, tuple[Callable[..., Any] | None, Callable[..., Any], int]] 
     "digits": (mark_cl100k, cl100k_end, THREES),
     "o200k": (mark_o200k, o200k_end, 0),
     "superbpe": (None, superbpe_end, 0),
+    "spaces": (None, spaces_end, 0),
     "none": (None, none_end, 0),
 }
 """For each named pattern the functions of its family, and the option that they take."""

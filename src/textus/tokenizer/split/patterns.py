@@ -36,6 +36,7 @@ PATTERNS = {
     "qwen2": _BEFORE + r"\p{N}" + _BEHIND,
     "digits": _BEFORE + r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))" + _BEHIND,
     "superbpe": r"\p{N}(?:(?!(?:[0-9]{3})+(?![0-9]))\p{N})*|[^\p{N}]+",
+    "spaces": r" *[^ \n]+| +|\n+",
     "none": r"[\s\S]+",
 }
 r"""Patterns by name, as other tools read them (Oniguruma, the `regex` module).
@@ -46,7 +47,8 @@ written so that `$` means the same everywhere, and quantifiers that are possessi
 are plain. digits is llama3 with numbers cut in threes from the right, "1234567" as 1, 234, 567.
 superbpe is what llama.cpp runs under that name: text is cut only around numbers, and ASCII digits
 in threes from the right. Other tools take quadratic time for the last two on long runs of digits.
-none leaves the text whole.
+spaces cuts before every run of spaces and around newlines, as SentencePiece does, so that no piece,
+wherever it stands, can reach from one word into the next. none leaves the text whole.
 """
 
 
@@ -88,6 +90,7 @@ _SOURCES = {
     "qwen2": rf"{_SHORT}|{_WORD}|[{_N}]|{_SIGNS}|{_SPACE}",
     "digits": rf"{_SHORT}|{_WORD}|[{_N}]++|{_SIGNS}|{_SPACE}",
     "superbpe": f"[{_N}]++|[^{_N}]++",
+    "spaces": r" *[^ \n]+| +|\n+",
     "none": r"(?s:.+)",
 }
 
@@ -188,6 +191,6 @@ def check_pattern(pattern: str) -> None:
 
 
 def splits_into_several(text: str) -> bool:
-    """Whether every named pattern that cuts words cuts `text` into at least two."""
-    names = set(PATTERNS) - {"superbpe", "none"}
+    """Whether every named pattern that cuts off punctuation cuts `text` into at least two."""
+    names = set(PATTERNS) - {"superbpe", "spaces", "none"}
     return all(len(PatternSplitter(pattern=name).split(text)) > 1 for name in names)

@@ -30,7 +30,7 @@ THREES, TRAILING = 4, 8
 """Options of `cl100k_end`; 3 and 1: so many characters of a number, from the left."""
 
 _ANY_LENGTH = 1 << 62
-_SPACE, _APOSTROPHE, _SLASH = ord(" "), ord("'"), ord("/")
+_SPACE, _APOSTROPHE, _SLASH, _NEWLINE = ord(" "), ord("'"), ord("/"), ord("\n")
 
 
 def flags_of_characters() -> np.ndarray:
@@ -291,6 +291,20 @@ def run_of_digits(data, i, end):
     while i < end and _is_digit(data[i]):
         i += 1
     return i - start
+
+
+def spaces_end(data, flags, begin, i, end, option):
+    """Newlines, or spaces and everything up to the next space or newline."""
+    data = array_of(data)
+    if data[i] == _NEWLINE:
+        while i < end and data[i] == _NEWLINE:
+            i += 1
+        return i
+    while i < end and data[i] == _SPACE:
+        i += 1
+    while i < end and data[i] != _SPACE and data[i] != _NEWLINE:
+        i += 1
+    return i
 
 
 def none_end(data, flags, begin, i, end, option):

@@ -1,8 +1,6 @@
 """Learns the pieces of the unigram language model (Kudo 2018) from documents."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,24 +20,7 @@ from textus.tokenizer.unigram.model import UNKNOWN_PENALTY, Unigram
 
 UNKNOWN_TOKEN = "<unk>"
 
-SPACES = r" *[^ \n]+| +|\n+"
-"""How text is cut for pieces of characters: before every run of spaces and around newlines, so that
-no piece, wherever it stands, can reach from one word into the next, not even where a text is not
-cut into words at all, as in SentencePiece."""
-
-_find_words = re.compile(SPACES).findall
-
 Scored = list[tuple[bytes, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpaceSplitter:
-    """Cuts as the expression SPACES does, in a quarter of the time: it leaves nothing between its
-    matches, so there is nothing to look for."""
-
-    def split(self, text: str, /) -> list[str]:
-        """The words of `text` in order; joined they are the text again."""
-        return _find_words(text)
 
 
 def train_unigram(
@@ -51,11 +32,11 @@ def train_unigram(
     `config.vocab_size`. Raises DataError when there is no text at all.
     """
     characters = config.alphabet == "characters"
-    splitter = PatternSplitter(pattern=SPACES if characters else config.pattern)
+    splitter = PatternSplitter(pattern="spaces" if characters else config.pattern)
     normalizer = Composed() if config.normalizer == "nfc" else None
     words = count_words(
         texts,
-        SpaceSplitter() if characters else splitter,
+        splitter,
         training_bytes=config.training_bytes,
         memory=config.training_memory,
         normalizer=normalizer,
