@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +16,8 @@ from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.bpe.rows import SEPARATOR, rows_of_ids
 from textus.tokenizer.bpe.train import Learnt, first_tokens, learn_from_words, learn_more
 from textus.tokenizer.config import BPEConfig, BytesConfig
-from textus.tokenizer.counting.count import count_words
+from textus.tokenizer.counting import count
+from textus.tokenizer.counting.count import count_documents, count_words
 from textus.tokenizer.counting.word_counts import WordCounts
 from textus.tokenizer.formats.byte_level import to_characters
 from textus.tokenizer.split.patterns import PATTERNS, PatternSplitter
@@ -271,3 +275,56 @@ def test_limit_of_words_is_kept_as_counting_anew_keeps_it(plain, texts, max_word
     for text in texts:
         encoded += [*model.encode_word(text.encode()), SEPARATOR]
     assert learnt.symbols.tolist() == encoded
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("plain", [True, False])
+def test_merges_are_those_of_hugging_face_for_any_number_of_threads(
+    plain, threads, corpus, monkeypatch
+):
+    monkeypatch.setattr(count, "_BATCH", 50_000)  # so that every thread has some
+    config = BPEConfig(vocab_size=1500)
+    documents = corpus * 2
+    words = count_documents(
+        (text.encode() for text in documents),
+        PatternSplitter(),
+        memory=10**9,
+        threads=threads,
+        plain=plain,
+    )
+    learnt = learn_from_words(words, config, config.vocab_size, plain=plain)
+    names = [to_characters(token) for token in learnt.tokens]
+    merges = [[names[left], names[right]] for left, right in learnt.merges]
+    assert merges == train_hugging_face(documents, config)["merges"]
+
+
+TRAIN_FOR_EVER = """
+from textus.tokenizer.bpe.train import learn_from_words
+from textus.tokenizer.config import BPEConfig
+from textus.tokenizer.counting.word_counts import WordCounts
+
+words = WordCounts.of({f"{i:x}".encode(): 1 for i in range(2000)})
+config = BPEConfig(vocab_size=600)
+learn_from_words(words, config, 600, plain=False)
+print("ready", flush=True)
+while True:
+    learn_from_words(words, config, 600, plain=False)
+"""
+
+
+def test_interrupt_ends_training():
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAIN_FOR_EVER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == -signal.SIGINT
+    assert errors.rstrip().endswith("KeyboardInterrupt")
