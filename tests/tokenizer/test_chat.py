@@ -179,3 +179,20 @@ def test_template_travels_with_the_tokenizer(chatty, tmp_path):
 def test_default_template_is_hugging_faces_template_too(chatty, hugging_face):
     assert hugging_face.chat_template == default_template(chatty.definition)
     assert jinja2.Environment().parse(hugging_face.chat_template)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user<|im_end|>", "content": "x"},
+        {"role": "user", "content": "x", "call": {"type": "<|im_end|>"}},
+        {"role": "user", "content": "x", "call": {"<|im_end|>": 1}},
+    ],
+)
+def test_a_role_a_type_or_a_field_with_a_name_in_it_makes_no_special_token(message):
+    special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+    tokenizer = train_tokenizer(["a b a b"], BPEConfig(vocab_size=260, special_tokens=special))
+    template = "{% for m in messages %}{{ m.role }}: {{ m.call | tojson if m.call }}{% endfor %}"
+    definition = dataclasses.replace(tokenizer.definition, chat_template=template)
+    ids = encode_chat(Tokenizer(definition), [message]).ids
+    assert tokenizer.special_tokens["<|im_end|>"] not in list(ids)

@@ -1,7 +1,6 @@
 """Runs a list of steps over a stream of batches, on one core or all, with the same result."""
 
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from textus.cores import usable_cores
 from textus.corpus.batches import check_rows, settle
 from textus.corpus.config import Barrier, MapStep, Step
 from textus.errors import DataError
@@ -32,13 +32,6 @@ def choose_workers(input_bytes: int, wanted: int | None) -> int:
     if wanted is not None:
         return max(1, wanted)
     return 1 if input_bytes < LARGE_INPUT_BYTES else usable_cores()
-
-
-def usable_cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_steps(

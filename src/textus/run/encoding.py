@@ -6,8 +6,8 @@ from itertools import chain
 
 import numpy as np
 
+from textus.cores import usable_cores
 from textus.corpus.documents import DocumentGroup
-from textus.corpus.pipeline import usable_cores
 from textus.recipe import Tree
 from textus.run.settings import Recipe
 from textus.tokenizer.config import BPEConfig, UnigramConfig

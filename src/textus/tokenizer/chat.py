@@ -206,15 +206,29 @@ class _Marks:
 
     def put_into(self, value: Any) -> Any:
         """`value` with barriers in all that looks like a name, or like the part of a name that
-        others could complete. What steers a template, a role or a type, stays as it is."""
+        others could complete. What steers a template, a role, a type or the name of a field, stays
+        as it is, unless it holds a whole name."""
         if isinstance(value, str):
             return self._barred(value)
         if isinstance(value, Mapping):
-            steers = ("role", "type")
-            return {k: v if k in steers else self.put_into(v) for k, v in value.items()}
+            return {
+                self._steering(key): self._steering(inner)
+                if key in ("role", "type") and isinstance(inner, str)
+                else self.put_into(inner)
+                for key, inner in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self.put_into(entry) for entry in value]
-        return value
+        if value is None or isinstance(value, int | float):
+            return value
+        raise DataError(
+            f"a message holds {value!r} of type {type(value).__name__}; use what JSON can hold: "
+            "strings, numbers, true, false, null, lists and objects."
+        )
+
+    def _steering(self, value: Any) -> Any:
+        named = isinstance(value, str) and self._name is not None and self._name.search(value)
+        return self._barred(value) if named else value
 
     def take_out(self, text: str) -> _Plain:
         """The text without marks, and their places in it."""

@@ -87,15 +87,7 @@ class NameFinder:
 
 def allowed_names(special_tokens: Mapping[str, int], allowed: Allowed) -> frozenset[str]:
     """The names that `allowed_special` asks for; DataError for one that is no special token."""
-    if allowed == "all":
-        return frozenset(special_tokens)
-    unknown = [name for name in allowed if name not in special_tokens]
-    if unknown:
-        raise DataError(
-            f"allowed_special names {unknown[:8]}, no special tokens of this tokenizer; "
-            f'use "all" or a collection of {list(special_tokens)[:32]}.'
-        )
-    return frozenset(allowed)
+    return _named(special_tokens, allowed, "allowed_special")
 
 
 def refuse_names(
@@ -105,7 +97,9 @@ def refuse_names(
 
     "all" forbids every special token that is not allowed, as in tiktoken.
     """
-    names = set(special_tokens) - allowed if disallowed == "all" else set(disallowed)
+    names = _named(special_tokens, disallowed, "disallowed_special")
+    if disallowed == "all":
+        names -= allowed
     found = [(place, -len(name), name) for name in names if (place := text.find(name)) >= 0]
     if found:
         place, _, name = min(found)
@@ -114,6 +108,19 @@ def refuse_names(
             "disallowed_special forbids. Name it in allowed_special to encode it as that token, or "
             "leave disallowed_special empty to encode it as ordinary text."
         )
+
+
+def _named(special_tokens: Mapping[str, int], names: Allowed, option: str) -> frozenset[str]:
+    if names == "all":
+        return frozenset(special_tokens)
+    listed = [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in listed if name not in special_tokens]
+    if unknown or isinstance(names, str):
+        what = f"{unknown[:8]}, no special tokens of this tokenizer" if unknown else repr(names)
+        raise DataError(
+            f'{option} names {what}; use "all" or a collection of {list(special_tokens)[:32]}.'
+        )
+    return frozenset(listed)
 
 
 def _is_barred(span: tuple[int, int], barriers: Sequence[int]) -> bool:

@@ -175,8 +175,11 @@ class Tokenizer:
         """A decoder for ids that come one by one."""
         return StreamDecoder(self, drops_first_space=self.definition.drops_first_space)
 
-    def save(self, folder: Path) -> None:
-        """Writes tokenizer.json and tokenizer_config.json; Hugging Face's libraries load them."""
+    def save(self, folder: str | Path) -> None:
+        """Writes tokenizer.json and tokenizer_config.json into a folder, which is made if need be;
+        Hugging Face's libraries load them."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         write_tokenizer(self.definition, folder)
 
     @classmethod

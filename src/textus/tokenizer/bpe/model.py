@@ -57,7 +57,10 @@ class Merges:
                 "the vocabulary has no token for a character that is no token; give byte_ids or "
                 "unknown"
             )
-        assert self.joined is not None  # raises DataError where a merge has no token
+        known = set(self.ids.values())
+        if lost := [pair for pair in self.merges if not known.issuperset(pair)]:
+            raise DataError(f"the merge {lost[0]} is of ids that are no tokens")
+        _ = self.joined  # raises DataError where a merge has no token
 
     @cached_property
     def joined(self) -> list[int]:

@@ -1,11 +1,11 @@
 """Counts the words of a corpus, or of a sample of it, in one pass and in bounded memory."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import chain
 from typing import Protocol
 
+from textus.cores import usable_cores
 from textus.progress import Progress, silent
 from textus.tokenizer.compiling import compiling
 from textus.tokenizer.counting.runs import Runs
@@ -87,7 +87,7 @@ def count_documents(
         beginning = _take(documents, _SMALL)
         plain = not _has_kernel(splitter) or sum(map(len, beginning)) < _SMALL
         documents = chain(beginning, documents)
-    threads = 1 if plain else threads or len(os.sched_getaffinity(0))
+    threads = 1 if plain else threads or usable_cores()
     new_table = _plain_table(splitter) if plain else _compiled_table(splitter, progress)
     with Runs() as runs:
         tables = _fill_tables(_batches(documents), new_table, runs, threads, memory // 2)

@@ -1,6 +1,5 @@
 """Many texts to ids, on several threads: the fast twin of splitting and `encode_word`."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from textus.cores import usable_cores
 from textus.errors import DataError
 from textus.progress import Progress
 from textus.tokenizer.compiling import compiling
@@ -71,7 +71,7 @@ class Encoder:
         if threads is not None and threads < 1:
             raise DataError(f"threads={threads} is below 1; use 1 or more, or None for all cores.")
         groups = list(_groups(texts))
-        workers = min(threads or _num_cores(), len(groups))
+        workers = min(threads or usable_cores(), len(groups))
         if workers > 1:
             with ThreadPoolExecutor(workers) as pool:
                 parts = list(pool.map(self._encode_group, groups))
@@ -181,10 +181,3 @@ def _join(texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     data = np.frombuffer(b"".join([*texts, bytes(PADDING)]), dtype=np.uint8)
     ends = np.fromiter(accumulate(map(len, texts)), dtype=np.int64, count=len(texts))
     return data, ends
-
-
-def _num_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -22,7 +22,7 @@ def read_json(file: Path) -> dict[str, Any]:
             f"{file} does not exist; give the folder of a trained tokenizer, or copy the file "
             "from where it is."
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{file} is not JSON ({error}); copy it from where it is whole, or train the tokenizer "
             "anew."

@@ -74,6 +74,8 @@ def _read_varint(message: bytes, at: int) -> tuple[int, int]:
         byte = message[at]
         value |= (byte & 0x7F) << shift
         at, shift = at + 1, shift + 7
+        if shift > 70:
+            raise DataError(f"the number that ends before byte {at} has more than ten bytes")
         if byte < 0x80:
             return value, at
     raise DataError("the message ends within a number")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from textus.errors import DataError
+from textus.errors import DataError, RecipeError
 from textus.tokenizer.bert import BertSplitter
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.formats.chat_config import config_json, read_config
@@ -43,6 +43,13 @@ def write_tokenizer(definition: Definition, folder: Path) -> None:
     write_json(folder / CONFIG_FILE, config_json(definition))
 
 
+_BROKEN = (
+    *(DataError, RecipeError, RecursionError, KeyError, IndexError, TypeError, ValueError),
+    AttributeError,
+)
+"""What reading a file raises that is broken or of another kind."""
+
+
 def read_tokenizer(file: Path) -> Definition:
     """Reads a tokenizer.json, and what stands beside it; DataError names the file that is missing,
     broken or of another kind, with the reason."""
@@ -54,7 +61,7 @@ def read_tokenizer(file: Path) -> Definition:
         config["chat_template"] = template_file.read_text(encoding="utf-8")
     try:
         return read_config(config, _parse(content))
-    except (DataError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except _BROKEN as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else error
         raise DataError(
             f"{file}, with what stands beside it, is no tokenizer that Textus reads: {reason}. "

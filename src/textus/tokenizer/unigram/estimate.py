@@ -3,7 +3,6 @@
 `reference.py` has the same in plain Python.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from textus.cores import usable_cores
 from textus.progress import Progress, silent
 from textus.tokenizer.config import UnigramConfig
 from textus.tokenizer.counting.word_counts import WordCounts
@@ -41,7 +41,7 @@ def learn_pieces(
         characters=config.alphabet == "characters",
     )
     num_seeds = len(pieces)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         corpus = _Corpus.of(words, pool)
         while len(pieces) > num_pieces:
             for _ in range(config.em_iterations):

@@ -171,6 +171,8 @@ def _read_unigram(content: Json, names: Names, spelling: Spelling) -> Vocabulary
     unknown = content.get("unk_id")
     no_pieces = names.ids.keys() | (BYTE_NAMES.keys() if fallback else set())
     if unknown is not None:
+        if not 0 <= unknown < len(entries):
+            raise DataError(f"its unk_id {unknown} is none of its {len(entries)} pieces")
         no_pieces |= {entries[unknown][0]}
     tokens = _tokens(vocab, names, spelling, fallback=fallback)
     pieces = {spelt: id_ for spelt, id_ in vocab.items() if spelt not in no_pieces}

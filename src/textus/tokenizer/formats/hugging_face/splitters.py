@@ -110,6 +110,8 @@ def _read_split(step: Json) -> PatternSplitter:
             f"its pre_tokenizer cuts at {step['pattern']} with behavior {step['behavior']!r} and "
             f"invert {step['invert']}, while only a Regex that isolates words is known"
         )
+    if pattern in PATTERNS:
+        raise DataError(f"its pre_tokenizer cuts at {pattern!r}, the name of a pattern here")
     return PatternSplitter(pattern=_NAMES.get(pattern, pattern))
 
 
