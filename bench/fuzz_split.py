@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import regex  # pyrefly: ignore[untyped-import]
+from numba import njit
 
 from textus.tokenizer.split.kernels import PADDING, SLACK, WordCutter, word_cutter, word_starts
 from textus.tokenizer.split.patterns import PATTERNS, PatternSplitter
@@ -73,13 +74,19 @@ def random_texts(count: int, seed: int) -> Iterator[str]:
         yield "".join(draw.choices(kinds, k=draw.randint(1, length)))
 
 
+@njit
+def find_starts(*arguments):
+    """`word_starts`, for Python."""
+    return word_starts(*arguments)
+
+
 def cut(cutter: WordCutter, data: bytes, limit: int) -> list[int]:
     """Where the words begin and the text ends."""
     padded = np.frombuffer(data + bytes(PADDING), np.uint8)
     starts, edges = np.empty(limit + SLACK, np.int64), [0]
     while edges[-1] < len(data):
         at = edges[-1]
-        count = word_starts(cutter, padded, 0, at, at + limit, len(data), starts)
+        count = find_starts(cutter, padded, 0, at, at + limit, len(data), starts)
         edges += starts[1 : count + 1].tolist()
     return edges
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,8 @@ import pytest
 from textus.cli import main
 from textus.cli.stages import STAGES as STAGE_COMMANDS
 from textus.model.size import count_parameters
-from textus.recipe import build, describe, read_toml, to_toml
+from textus.recipe import build, read_toml, to_toml
+from textus.recipe_help import describe
 from textus.run.folder import load_run
 from textus.run.resolve import resolve_recipe
 from textus.run.settings import Recipe
@@ -397,8 +399,8 @@ def test_generate_takes_several_prompts(call: Call, shared_run: Path):
         "generate", shared_run, "--prompt", "one", "--prompt", "two", "--max-new-tokens", 3,
         "--temperature", 0,
     )  # fmt: skip
-    assert said.out.startswith("one")
-    assert "\n\ntwo" in said.out
+    assert said.out.startswith("--- 'one'\none")
+    assert "\n\n--- 'two'\ntwo" in said.out
     alone = call(
         "generate", shared_run, "--prompt", "two", "--max-new-tokens", 3, "--temperature", 0
     )
@@ -495,6 +497,27 @@ def test_evaluate_scores_held_out_text_and_a_person_s_own_files(
     assert call("evaluate", shared_run, texts / "nowhere.txt").code == 1
 
 
+def test_evaluate_tells_of_training_text_and_of_some_of_what_it_cannot_read(
+    call: Call, finished: Path, texts: Path, tmp_path: Path
+):
+    trained = "is a file that the model was trained on"
+    copy = tmp_path / "copy.txt"
+    shutil.copy(texts / "1.txt", copy)
+    said = call("evaluate", finished, copy)
+    assert f"{copy} {trained}" in said.err
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": "a line of other text"}\n' + "{\n" * 40)
+    said = call("evaluate", finished, bad)
+    assert (said.code, trained in said.err) == (0, False)
+    assert said.err.count("could not read ") == 5
+    assert f"{bad.name}:2: the JSON is broken" in said.err
+    assert "and 35 more that could not be read" in said.err
+    said = call("evaluate", finished, texts)
+    assert said.err.count(trained) == 5
+    shutil.rmtree(finished / "corpus")
+    assert trained not in call("evaluate", finished, copy).err
+
+
 def test_recipe_show_can_be_read_back(call: Call, recipe_file: Path, tmp_path: Path):
     said = call("recipe", "show", recipe_file, "--train.steps", 9)
     assert (said.code, said.err) == (0, "")
@@ -530,6 +553,18 @@ def test_plan_counts_the_parameters_of_the_model_that_is_built(
     assert "s a step" in said.out
 
 
+def test_a_plan_that_does_not_fit_is_an_error_that_names_settings(
+    call: Call, recipe_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("textus.run.plan._memory_of", lambda device: 1000)
+    said = call("plan", recipe_file)
+    assert said.code == 1
+    assert "parameters   " in said.out
+    assert "does not fit into memory" in said.err
+    for name in ("train.micro_rows", "depth", "data.seq_len", "tokenizer.vocab_size"):
+        assert name in said.err
+
+
 def test_data_show_prints_a_batch_with_its_documents(call: Call, shared_run: Path):
     said = call("data", "show", shared_run)
     assert said.code == 0
@@ -544,6 +579,24 @@ def test_status_tells_where_a_run_stands(call: Call, shared_run: Path):
     assert [line.split()[:2] for line in said.out.splitlines()] == [
         [stage.name, "finished"] for stage in STAGES
     ]
+
+
+def test_status_looks_at_the_files_of_the_sources(
+    call: Call, recipe_file: Path, texts: Path, tmp_path: Path
+):
+    run = tmp_path / "run"
+    call("corpus", recipe_file, "--run", run, "--corpus.source", texts)
+    assert call("status", run).out.split()[:2] == ["corpus", "finished"]
+    os.utime(texts / "1.txt", ns=(1, 1))
+    assert call("status", run).out.split()[:2] == ["corpus", "finished"]
+    (texts / "1.txt").write_text("Something else.")
+    line = call("status", run).out.splitlines()[0]
+    assert line.split()[:2] == ["corpus", "outdated"]
+    assert line.endswith("the files of its sources have changed")
+    shutil.rmtree(texts)
+    line = call("status", run).out.splitlines()[0]
+    assert line.split()[:2] == ["corpus", "outdated"]
+    assert "there is no file or folder" in line
 
 
 def test_report_writes_the_page_anew(call: Call, finished: Path):

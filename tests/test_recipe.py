@@ -12,7 +12,6 @@ from textus.plugins import allow_code
 from textus.recipe import (
     Text,
     build,
-    describe,
     diff,
     flatten,
     kind_of,
@@ -22,6 +21,7 @@ from textus.recipe import (
     to_toml,
     to_tree,
 )
+from textus.recipe_help import describe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +325,23 @@ def test_repeated_options_are_a_list():
     assert [p.uri for p in whole.places] == ["x/y", "z"]
 
 
+def test_what_is_set_below_a_value_is_set_of_each():
+    line = "--places.weight 2 --places x/y --places z --shape box --shape.width 3"
+    whole = _from_line(line)
+    assert [(p.uri, p.weight) for p in whole.places] == [("x/y", 2), ("z", 2)]
+    assert whole.shape == Box(width=3)
+    assert [p.weight for p in _from_line("--places x --places.weight 3").places] == [3]
+
+
+def test_a_table_without_a_kind_changes_each_table_of_a_list():
+    base = {"places": ["x", {"name": "b", "uri": "y", "weight": 1}]}
+    merged = merge(base, {"places": {"weight": 3}})
+    places = build(Whole, merged).places
+    assert [(p.uri, p.weight) for p in places] == [("x", 3), ("y", 3)]
+    named = merge(base, {"places": {"kind": "z", "weight": 3}})
+    assert [(p.uri, p.weight) for p in build(Whole, named).places] == [("z", 3)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -332,8 +349,8 @@ def test_repeated_options_are_a_list():
         (["--"], "'--' is not an option"),
         (["--part.count"], r"--part\.count needs a value"),
         (["--part.count", "--part.rate", "1"], r"--part\.count needs a value"),
-        (["--part", "x", "--part.count", "1"], r"--part\.count: part has a value already"),
-        (["--part.count", "1", "--part", "x"], "--part is a group of settings"),
+        (["--part", "x", "--part.count", "1"], "part='x' should be a table of settings"),
+        (["--part.count", "1", "--part", "x"], "part='x' should be a table of settings"),
         (["--part.count", "1", "--part.count", "2"], r"--part\.count is given 2 times"),
         (["--part.mode", "a", "--part.mode", "b"], r"--part\.mode is given 2 times"),
         (["--part.count", "3.5"], r"part\.count='3\.5' should be a whole number"),

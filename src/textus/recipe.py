@@ -9,12 +9,8 @@ a *variant*: a class with a classmethod `variants()` that maps names to sibling 
 the key `kind`. A class with a classmethod `from_text(text)` can be written as a plain string.
 """
 
-import ast
 import contextlib
 import dataclasses
-import functools
-import inspect
-import itertools
 import json
 import math
 import re
@@ -22,7 +18,6 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -54,8 +49,9 @@ def read_toml(path: Path) -> Tree:
 
 def parse_overrides(arguments: list[str]) -> Tree:
     """`["--train.steps", "100", "--a.b=c"]` as a tree; an option given several times becomes a
-    list."""
-    tree: Tree = {}
+    list. What is set below a value, `--a x --a.b c`, is set of it: of each where there are several.
+    """
+    found: list[tuple[list[str], Text]] = []
     rest = list(arguments)
     while rest:
         option = rest.pop(0)
@@ -68,44 +64,60 @@ def parse_overrides(arguments: list[str]) -> Tree:
             if not rest or (rest[0].startswith("--") and len(rest[0]) > 2):
                 raise RecipeError(f"--{name} needs a value, such as --{name} 1")
             value = rest.pop(0)
-        _put(tree, name.replace("-", "_").split("."), Text(value))
+        found.append((name.replace("-", "_").split("."), Text(value)))
+    tree: Tree = {}
+    for path, text in sorted(found, key=lambda option: len(option[0])):
+        _put(tree, path, text)
     return tree
 
 
 def _put(tree: Tree, path: list[str], value: Text) -> None:
-    *folders, last = path
-    for depth, key in enumerate(folders):
-        tree = tree.setdefault(key, {})
-        if not isinstance(tree, dict):
-            taken = ".".join(folders[: depth + 1])
-            raise RecipeError(
-                f"--{'.'.join(path)}: {taken} has a value already; to set more of it, "
-                f"name its kind with --{taken}.kind, or write the table into a recipe file"
-            )
-    if last not in tree:
-        tree[last] = value
-    elif isinstance(tree[last], dict):
-        raise RecipeError(f"--{'.'.join(path)} is a group of settings; set one of them")
+    """Puts a value at its place; those nearer to the root have been put before."""
+    key, *rest = path
+    if rest:
+        inner = tree.setdefault(key, {})
+        if isinstance(inner, list):
+            inner[:] = [_as_table(item) for item in inner]
+        else:
+            tree[key] = _as_table(inner)
+        for table in inner if isinstance(inner, list) else [tree[key]]:
+            _put(table, rest, value)
+    elif key in tree:
+        earlier = tree[key]
+        tree[key] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
     else:
-        earlier = tree[last]
-        tree[last] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
+        tree[key] = value
+
+
+def _are_tables(value: Any) -> bool:
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(v, Mapping | str) for v in value)
+    )
+
+
+def _as_table(value: Any) -> Any:
+    """A table that is named by a text alone, in the form in which more can be set of it."""
+    return {KIND: value} if isinstance(value, str) else value
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
     """`base` with the values of `over` in place of its own; tables are merged, lists replaced.
 
     A table whose `kind` changes starts afresh: the settings of another variant mean nothing to it.
+    A table without a `kind` changes each table of a list.
     """
     merged = dict(base)
     for key, value in over.items():
         mine = merged.get(key)
-        if isinstance(mine, str) and isinstance(value, Mapping):
-            mine = {KIND: mine}  # a variant named by its kind alone
+        if isinstance(value, Mapping):
+            mine = _as_table(mine)
         elif isinstance(value, str) and isinstance(mine, Mapping) and KIND in mine:
             value = {KIND: value}
         if isinstance(value, Mapping) and isinstance(mine, Mapping):
             changed = KIND in value and value[KIND] != mine.get(KIND, value[KIND])
             merged[key] = dict(value) if changed else merge(mine, value)
+        elif isinstance(value, Mapping) and KIND not in value and mine and _are_tables(mine):
+            merged[key] = [merge(_as_table(item), value) for item in mine]
         else:
             merged[key] = value
     return merged
@@ -181,21 +193,29 @@ def _convert_union(value: Any, options: tuple[Any, ...], path: str, checked: boo
 
 
 def _convert_dataclass(value: Any, cls: Any, path: str, checked: bool) -> Any:
-    if isinstance(value, str):
-        if hasattr(cls, "from_text"):
-            with _located(path):
-                return cls.from_text(str(value))
-        value = {KIND: str(value)} if hasattr(cls, "variants") else value
+    value = _as_table(value)
     if not isinstance(value, Mapping):
         raise RecipeError(f"{path}={value!r} should be a table of settings")
     if not hasattr(cls, "variants"):
-        return build(cls, value, path, checked=checked)
+        return build(cls, _without_text(value, cls, path), path, checked=checked)
     rest = dict(value)
     kind = str(rest.pop(KIND, None) or _default_kind(cls, path))
     variant = lookup(kind, cls.variants(), what=f"{path}.{KIND}")
     if not dataclasses.is_dataclass(variant):
         raise RecipeError(f"{path}.{KIND} {kind!r} is no dataclass, so it cannot hold settings")
     return build(variant, rest, path, checked=checked)
+
+
+def _without_text(value: Mapping[str, Any], cls: Any, path: str) -> Tree:
+    """The table with what its text says of the class, where it begins with one."""
+    rest = dict(value)
+    text = rest.pop(KIND, None)
+    if text is None:
+        return rest
+    if not hasattr(cls, "from_text"):
+        raise RecipeError(f"{path}={text!r} should be a table of settings")
+    with _located(path):
+        return to_tree(cls.from_text(str(text))) | rest
 
 
 def _default_kind(cls: Any, path: str) -> str:
@@ -318,80 +338,3 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     return repr(value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """One setting, as `--help` shows it."""
-
-    path: str
-    type: str
-    default: str
-    text: str
-
-
-def describe(cls: Any, path: str = "") -> Iterator[Field]:
-    """Every setting below `cls`, depth first, with its type, default and meaning."""
-    hints = typing.get_type_hints(cls)
-    texts = _docstrings(cls)
-    for f in dataclasses.fields(cls):
-        where, hint = f"{path}.{f.name}".lstrip("."), hints[f.name]
-        inner = next((a for a in typing.get_args(hint) if isinstance(a, type)), hint)
-        inner = hint if isinstance(hint, type) and not typing.get_args(hint) else inner
-        many = "[]" if typing.get_origin(hint) is tuple else ""
-        if hasattr(inner, "variants"):
-            yield Field(
-                path=where + many, type="table", default=_default(f), text=texts.get(f.name, "")
-            )
-            for name, variant in inner.variants().items():
-                yield from describe(variant, f"{where}{many}({KIND}={name})")
-        elif dataclasses.is_dataclass(inner):
-            if many:
-                yield Field(
-                    path=where + many, type="table", default=_default(f), text=texts.get(f.name, "")
-                )
-            yield from describe(inner, where + many)
-        else:
-            yield Field(
-                path=where, type=_type_name(hint), default=_default(f), text=texts.get(f.name, "")
-            )
-
-
-def _default(f: Any) -> str:
-    if f.default is not dataclasses.MISSING:
-        value = f.default
-    elif f.default_factory is not dataclasses.MISSING:
-        value = f.default_factory()
-    else:
-        return "required"
-    if isinstance(value, tuple) and value and kind_of(value[0]):
-        return ", ".join(str(kind_of(v)) for v in value)
-    return "not set" if value is None else str(kind_of(value) or value)
-
-
-def _type_name(hint: Any) -> str:
-    arguments = [a for a in typing.get_args(hint) if a not in (type(None), ...)]
-    if typing.get_origin(hint) is Literal:
-        return "|".join(map(str, arguments))
-    if arguments:
-        return "|".join(_type_name(a) for a in arguments)
-    return getattr(hint, "__name__", str(hint))
-
-
-@functools.cache
-def _docstrings(cls: type) -> dict[str, str]:
-    """The bare string below each field of a class: Python keeps none of them, so the source is
-    read."""
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__[:-1]):
-        try:
-            body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(base))).body[0]
-        except (OSError, TypeError):  # no source at hand, as for a class typed at a prompt
-            continue
-        lines = getattr(body, "body", [])
-        for statement, following in itertools.pairwise(lines):
-            value = getattr(following, "value", None)
-            if isinstance(statement, ast.AnnAssign) and isinstance(value, ast.Constant):
-                name = getattr(statement.target, "id", "")
-                found[name] = " ".join(str(value.value).split())
-    return found

@@ -58,6 +58,25 @@ def test_show_walks_through_the_steps_of_text_from_stdin(
     assert "merge " in said.out
 
 
+def test_convert_writes_another_form_and_tells_what_it_lacks(
+    call, shared_run: Path, tmp_path: Path
+):
+    said = call("tokenizer", "convert", shared_run, tmp_path / "own.tiktoken")
+    assert (said.code, said.err) == (0, "")
+    first, pattern, special = said.out.splitlines()
+    assert first.startswith(f"{tmp_path / 'own.tiktoken'}: 300 tokens; ")
+    assert pattern.startswith("tell tiktoken: pat_str=")
+    assert "<|endoftext|>" in special
+    assert (tmp_path / "own.tiktoken").is_file()
+    said = call("tokenizer", "convert", shared_run, tmp_path / "copy")
+    assert len(said.out.splitlines()) == 1
+    loaded = Tokenizer.load(tmp_path / "copy").definition
+    assert loaded == Tokenizer.load(shared_run / "tokenizer").definition
+    said = call("tokenizer", "convert", shared_run, tmp_path / "own.model")
+    assert (said.code, said.out) == (1, "")
+    assert "unigram models over characters only" in said.err
+
+
 def test_the_stage_goes_by_the_same_word(call, tmp_path: Path):
     said = call("tokenizer", tmp_path / "none.toml")
     assert "there is no recipe" in said.err

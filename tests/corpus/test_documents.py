@@ -1,6 +1,8 @@
 import pickle
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from textus.corpus import documents
@@ -26,10 +28,10 @@ def test_groups_hold_the_documents_in_order_with_their_sizes(folder):
     assert len({group.file for group in groups}) > 1
     assert len(groups) > len({group.file for group in groups})
     read = [pickle.loads(pickle.dumps(group)).read() for group in groups]
-    pairs = [pair for sources, texts, _ in read for pair in zip(sources, texts, strict=True)]
+    pairs = [pair for sources, texts in read for pair in zip(sources, texts, strict=True)]
     assert pairs == [(d.source, d.text) for d in read_documents(folder, "train")]
     assert [text for _, text in pairs] == TEXTS
-    sizes = np.concatenate([sizes for _, _, sizes in read])
+    sizes = np.concatenate([texts.sizes for _, texts in read])
     assert sizes.dtype == np.int64
     assert sizes.tolist() == [len(text.encode()) for text in TEXTS]
 
@@ -44,7 +46,16 @@ def test_the_size_of_a_group_is_that_of_its_texts_to_within_a_percent(tmp_path):
         for number in range(150):
             writer.write(Document("words", "file", f"Straße {number} " * 4000))
     for group in document_groups(tmp_path, "train"):
-        assert group.size == pytest.approx(group.read()[2].sum(), rel=0.01)
+        assert group.size == pytest.approx(group.read()[1].sizes.sum(), rel=0.01)
+
+
+def test_a_group_without_documents_is_read(tmp_path):
+    schema = pa.schema({name: pa.string() for name in ("id", "source", "path", "text")})
+    with pq.ParquetWriter(tmp_path / "train-00000.parquet", schema) as writer:
+        writer.write_table(schema.empty_table())
+        writer.write_table(pa.Table.from_pylist([{"source": "a", "text": ""}], schema))
+    read = [group.read() for group in document_groups(tmp_path, "train")]
+    assert [(sources, list(texts)) for sources, texts in read] == [([], []), (["a"], [""])]
 
 
 def test_a_split_that_is_not_there_is_named(tmp_path):

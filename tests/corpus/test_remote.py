@@ -65,10 +65,10 @@ def test_a_remote_corpus_is_built_like_a_local_one(memory, tmp_path):
 
 
 def test_a_remote_change_is_seen(memory):
-    before = digest(fingerprint(config("memory://box")))
-    assert digest(fingerprint(config("memory://box"))) == before
+    before = digest(fingerprint(config("memory://box").source))
+    assert digest(fingerprint(config("memory://box").source)) == before
     memory.pipe("/box/b.txt", b"other")
-    assert digest(fingerprint(config("memory://box"))) != before
+    assert digest(fingerprint(config("memory://box").source)) != before
 
 
 @pytest.mark.parametrize("uri", ["memory://nothing", "memory://nothing/*.txt"])
@@ -123,6 +123,6 @@ def test_a_file_behind_http_is_read(server, tmp_path):
     uri = f"{server}/tales.parquet"
     report = build_corpus(config(uri), out)
     assert report.total.kept.bytes == len(WORDS)
-    assert fingerprint(config(uri)) == fingerprint(config(uri))
+    assert fingerprint(config(uri).source) == fingerprint(config(uri).source)
     with pytest.raises(DataError, match="gone"):
         find_files(Source(name="s", uri=f"{server}/gone.txt"))

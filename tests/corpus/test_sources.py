@@ -95,7 +95,7 @@ def test_empty_and_unsuitable_folders_are_told_apart(tmp_path):
 
 def test_the_fingerprint_follows_content_and_nothing_else(tmp_path):
     def now(folder, name="s"):
-        return digest(fingerprint(CorpusConfig(source=(Source(name=name, uri=str(folder)),))))
+        return digest(fingerprint([Source(name=name, uri=str(folder))]))
 
     one, two = (write(tmp_path / name, a_txt="one", b_txt="two") for name in ("one", "two"))
     first = now(one)
@@ -111,11 +111,11 @@ def test_the_fingerprint_follows_content_and_nothing_else(tmp_path):
 def test_a_known_digest_is_taken_over_while_size_and_time_agree(tmp_path):
     write(tmp_path, a_txt="one")
     config = CorpusConfig(source=(source(tmp_path),))
-    known = fingerprint(config)
+    known = fingerprint(config.source)
     known[0]["digest"] = "taken over"
-    assert fingerprint(config, known) == known
+    assert fingerprint(config.source, known) == known
     os.utime(tmp_path / "a.txt", (1, 1))
-    assert fingerprint(config, known)[0]["digest"] != "taken over"
+    assert fingerprint(config.source, known)[0]["digest"] != "taken over"
 
 
 def test_a_name_that_is_not_utf8_is_spelt_so_that_it_can_be_printed_and_stored(tmp_path):
@@ -129,11 +129,11 @@ def test_a_name_that_is_not_utf8_is_spelt_so_that_it_can_be_printed_and_stored(t
     with found[1].open() as stream:
         assert stream.read() == b"one"
     config = CorpusConfig(source=(source(tmp_path),))
-    entries = fingerprint(config)
+    entries = fingerprint(config.source)
     assert json.dumps(entries, ensure_ascii=False).encode()
     assert len(digest(entries)) == 32
     entries[1]["digest"] = "taken over"
-    assert fingerprint(config, entries) == entries
+    assert fingerprint(config.source, entries) == entries
 
 
 def test_what_befalls_more_than_one_file_ends_the_run(tmp_path, monkeypatch):
@@ -144,13 +144,13 @@ def test_what_befalls_more_than_one_file_ends_the_run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(InputFile, "open", fail)
     with pytest.raises(DataError, match=r"cannot read .*a\.txt': Too many open files"):
-        fingerprint(CorpusConfig(source=(source(tmp_path),)))
+        fingerprint([source(tmp_path)])
 
 
 def test_an_unreadable_file_still_has_a_fingerprint(tmp_path):
     write(tmp_path, a_txt="one")
     (tmp_path / "b.txt").symlink_to(tmp_path / "gone.txt")
-    entries = fingerprint(CorpusConfig(source=(source(tmp_path),)))
+    entries = fingerprint([source(tmp_path)])
     assert [e["digest"].startswith("unreadable") for e in entries] == [False, True]
 
 

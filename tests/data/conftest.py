@@ -10,6 +10,7 @@ import pytest
 
 from textus.data.shard_writer import write_shards
 from textus.data.shards import SourceCounts, SourceTokens, TokenSet
+from textus.text_array import TextArray
 
 MakeTokens = Callable[..., TokenSet]
 
@@ -49,10 +50,9 @@ class Documents:
     def sources(self) -> list[str]:
         return [source for source, _ in self.pairs]
 
-    def read(self) -> tuple[list[str], list[str], np.ndarray]:
+    def read(self) -> tuple[list[str], TextArray]:
         self.reads += 1
-        texts = [text for _, text in self.pairs]
-        return self.sources(), texts, np.array([len(text.encode()) for text in texts], np.int64)
+        return self.sources(), TextArray.of(text for _, text in self.pairs)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +63,7 @@ def piece() -> type[Documents]:
 END = 9
 
 
-def encode_digits(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def encode_digits(texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
     """Digits 0 to 8 as ids; all other characters must be ASCII."""
     ids = np.frombuffer("".join(texts).encode(), np.uint8).astype(np.uint32) - ord("0")
     return ids, np.cumsum([0, *map(len, texts)], dtype=np.int64)

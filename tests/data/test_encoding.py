@@ -57,9 +57,9 @@ def test_results_come_in_order_whichever_is_done_first(piece, encode):
     last_is_done = threading.Event()
 
     def first_waits(texts):
-        if texts == ["1"]:
+        if list(texts) == ["1"]:
             assert last_is_done.wait(20)
-        elif texts == ["3"]:
+        elif list(texts) == ["3"]:
             last_is_done.set()
         return encode(texts)
 
@@ -75,8 +75,9 @@ def test_text_at_work_stays_within_its_bound_but_for_one_piece_alone(piece, enco
     def watch(texts):
         nonlocal held
         with lock:
-            held += len(texts[0])
-            most[texts[0]] = held
+            (text,) = texts
+            held += len(text)
+            most[text] = held
         return encode(texts)
 
     pieces = [piece([("web", text)]) for text in ["1" * 30] * 9 + ["2" * 500] + ["3" * 30] * 9]
@@ -91,7 +92,7 @@ def test_an_error_ends_the_work_and_what_waits_is_not_begun(piece, encode):
     pieces = [piece([("web", "x" if number == 3 else "1")]) for number in range(1000)]
 
     def refuse(texts):
-        if texts == ["x"]:
+        if list(texts) == ["x"]:
             raise DataError("no digit")
         return encode(texts)
 

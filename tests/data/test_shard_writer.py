@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from textus.data import encoding, shard_writer
 from textus.data.shards import open_shards
 from textus.errors import DataError
+from textus.text_array import TextArray
 
 END = 9
 
@@ -223,7 +224,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path, write, piece, monkeypatc
         size = 1_000_000
 
         def read(self):
-            return ["web"], [self.pairs[0][1] * 1_000_000], np.array([1_000_000])
+            return ["web"], TextArray.of([self.pairs[0][1] * 1_000_000])
 
     tracemalloc.start()
     try:
@@ -234,9 +235,18 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path, write, piece, monkeypatc
     assert peak < 40_000_000
 
 
-def test_no_documents_are_an_error(tmp_path, write):
+def test_a_piece_without_documents_changes_nothing(tmp_path, write, piece):
+    pieces = [piece([]), piece([("web", "12")]), piece([])]
+    counts = write(tmp_path / "with", pieces)
+    assert counts == write(tmp_path / "without", pieces[1:2])
+    assert files_of(tmp_path / "with") == files_of(tmp_path / "without")
+
+
+def test_no_documents_are_an_error(tmp_path, write, piece):
     with pytest.raises(DataError, match="train split has no documents"):
         write(tmp_path, [])
+    with pytest.raises(DataError, match="train split has no documents"):
+        write(tmp_path, [piece([])])
 
 
 def test_an_end_of_text_outside_the_vocabulary_is_refused(tmp_path, write):

@@ -17,6 +17,7 @@ import numpy as np
 
 from textus.data.shard_writer import write_shards
 from textus.store import digest, file_sha256
+from textus.text_array import TextArray
 
 WAYS = ((1, False), (3, False), (1, True), (2, True))
 
@@ -31,25 +32,24 @@ class Numbers:
     def sources(self) -> list[str]:
         return [f"source {(self.first + number) // 70}" for number in range(20)]
 
-    def read(self) -> tuple[list[str], list[str], np.ndarray]:
-        lengths = np.arange(self.first, self.first + 20)
-        return self.sources(), ["a" * length for length in lengths], lengths
+    def read(self) -> tuple[list[str], TextArray]:
+        lengths = range(self.first, self.first + 20)
+        return self.sources(), TextArray.of("a" * length for length in lengths)
 
 
-def encode(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    offsets = np.cumsum([0, *map(len, texts)])
-    return np.arange(offsets[-1], dtype=np.uint32) % 1000, offsets
+def encode(texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
+    return np.arange(texts.offsets[-1], dtype=np.uint32) % 1000, texts.offsets
 
 
-def die(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    if len(texts[0]) == 100:
+def die(texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
+    if texts.sizes[0] == 100:
         os._exit(1)
     return encode(texts)
 
 
-def kill_parent(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def kill_parent(texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
     print(os.getpid(), flush=True)
-    if len(texts[0]) == 100:
+    if texts.sizes[0] == 100:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(1000)
     return encode(texts)

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +7,9 @@ import pytest
 
 from textus.errors import DataError
 from textus.evaluate.bits_per_byte import Evaluation, Score
+from textus.interpret.text_file import TextFile
 from textus.interpret.tokenizer_table import comparison_json, comparison_table
 from textus.interpret.tokenizers import (
-    Text,
     bits_per_byte,
     compare,
     open_tokenizer,
@@ -20,9 +21,21 @@ from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.wordpiece.model import LongestMatch
 
+File = Callable[[str, str], TextFile]
 BYTES = tuple(bytes([byte]) for byte in range(256))
 SPLITTER = PatternSplitter(pattern="gpt2")
 TH, THE, SPACE_THE, UNUSED = range(256, 260)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> File:
+    """A file of that name."""
+
+    def file(name: str, text: str) -> TextFile:
+        (tmp_path / name).write_bytes(text.encode())
+        return TextFile(name=name, path=tmp_path / name)
+
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +65,9 @@ def lossy() -> Tokenizer:
     )
 
 
-def test_the_numbers_are_those_counted_by_hand(small: Tokenizer):
+def test_the_numbers_are_those_counted_by_hand(small: Tokenizer, file: File):
     # the| the|   th|i|n -> "the", " the", " ", "th", "i", "n": 6 tokens, 12 bytes, 3 words
-    comparison = compare({"small": small}, [Text(name="a", text="the the thin")])
+    comparison = compare({"small": small}, [file("a", "the the thin")])
     portrait = comparison.portraits["small"]
     fit = portrait.fits["a"]
     assert (fit.tokens, fit.bytes, fit.words, fit.used) == (6, 12, 3, 6)
@@ -65,8 +78,8 @@ def test_the_numbers_are_those_counted_by_hand(small: Tokenizer):
     assert fit.renyi_efficiency == pytest.approx(math.log(6) / math.log(260))
 
 
-def test_bytes_are_those_of_utf8_and_texts_count_apart_and_together(small: Tokenizer):
-    texts = [Text(name="é", text="é"), Text(name="the", text="the the")]
+def test_bytes_are_those_of_utf8_and_texts_count_apart_and_together(small: Tokenizer, file: File):
+    texts = [file("é", "é"), file("the", "the the")]
     portrait = compare({"small": small}, texts).portraits["small"]
     assert (portrait.fits["é"].bytes, portrait.fits["é"].tokens) == (2, 2)
     assert portrait.fits["the"].used == 2
@@ -80,19 +93,21 @@ def test_renyi_efficiency_is_that_of_the_formula():
     assert renyi_efficiency(np.array([3, 1, 0])) == pytest.approx(entropy / math.log(3))
 
 
-def test_lines_that_do_not_come_back_are_counted_and_the_first_is_shown(lossy: Tokenizer):
+def test_lines_that_do_not_come_back_are_counted_and_the_first_is_shown(
+    lossy: Tokenizer, file: File
+):
     text = "the\nthe x\nthe y"
-    fit = compare({"lossy": lossy}, [Text(name="a", text=text)]).portraits["lossy"].fits["a"]
+    fit = compare({"lossy": lossy}, [file("a", text)]).portraits["lossy"].fits["a"]
     assert fit.loss is not None
     assert fit.loss.lines == 3
     assert text.startswith("the" + fit.loss.example)
     assert fit.loss.returned == ""
-    table = "\n".join(comparison_table(compare({"lossy": lossy}, [Text(name="a", text=text)])))
+    table = "\n".join(comparison_table(compare({"lossy": lossy}, [file("a", text)])))
     assert "lossy: 3 lines do not come back; first '\\n' as ''" in table
 
 
-def test_a_models_nats_are_divided_by_the_bytes_of_the_text_itself(small: Tokenizer):
-    text = Text(name="a", text="the é")  # 6 bytes
+def test_a_models_nats_are_divided_by_the_bytes_of_the_text_itself(small: Tokenizer, file: File):
+    text = file("a", "the é")  # 6 bytes
     score = Score(nats=12 * math.log(2), tokens=3, bytes=5, documents=1)
     bits = bits_per_byte(Evaluation(sources={"a": score}), [text])
     assert bits == {"a": pytest.approx(2.0)}
@@ -104,10 +119,10 @@ def test_a_models_nats_are_divided_by_the_bytes_of_the_text_itself(small: Tokeni
     assert not lines[3].endswith("2.0000")
 
 
-def test_every_tokenizer_has_a_row_for_every_text(small: Tokenizer):
+def test_every_tokenizer_has_a_row_for_every_text(small: Tokenizer, file: File):
     comparison = compare(
         {"one": small, "another": small},
-        [Text(name="a", text="the the"), Text(name="b", text="thin")],
+        [file("a", "the the"), file("b", "thin")],
     )
     lines = comparison_table(comparison)
     assert lines[0] == "a: 7 bytes, 2 words"

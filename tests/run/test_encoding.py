@@ -16,6 +16,7 @@ from textus.run.encoding import choose_workers, make_encoder, sampling_settings
 from textus.run.resolve import resolve_recipe
 from textus.run.settings import Recipe
 from textus.run.show import describe_status
+from textus.text_array import TextArray
 from textus.tokenizer.tokenizer import Tokenizer
 
 Tree = dict[str, Any]
@@ -89,14 +90,15 @@ def test_random_cuts_are_of_training_documents_and_depend_on_text_and_seed_alone
     texts = [f"the elephant sat beside the quiet river {number}" for number in range(20)]
     tree = _recipe(recipe, dropout=0.5)
     encoder = make_encoder(tokenizer, tree, "train")
-    ids, offsets = encoder(texts)
+    ids, offsets = encoder(TextArray.of(texts))
     assert ids.dtype == np.uint32
     rows = [ids[begin:end].tolist() for begin, end in pairwise(offsets)]
-    again, places = encoder(texts[::-1])
+    again, places = encoder(TextArray.of(texts[::-1]))
     backwards = pairwise(places)
     assert [again[begin:end].tolist() for begin, end in backwards][::-1] == rows
-    other, _ = make_encoder(tokenizer, _recipe(recipe | {"seed": 2}, dropout=0.5), "train")(texts)
-    plain, _ = make_encoder(tokenizer, tree, "held_out")(texts)
+    other_tree = _recipe(recipe | {"seed": 2}, dropout=0.5)
+    other, _ = make_encoder(tokenizer, other_tree, "train")(TextArray.of(texts))
+    plain, _ = make_encoder(tokenizer, tree, "held_out")(TextArray.of(texts))
     assert plain.tolist() == np.concatenate(tokenizer.encode_batch(texts)).tolist()
     assert len({tuple(ids), tuple(other), tuple(plain)}) == 3
     assert len(plain) < len(ids)

@@ -207,8 +207,11 @@ def test_the_same_files_elsewhere_are_the_same_input(
     go(recipe, run, {"corpus.source": [{"name": "words", "uri": str(texts)}]}, only="corpus")
     moved = texts.rename(tmp_path / "elsewhere")
     source = {"corpus.source": [{"name": "words", "uri": str(moved)}]}
-    with pytest.raises(StaleError, match="uri"):  # the address is a setting, and is named as such
-        go(recipe, run, source)
+    (line,) = go(recipe, run, source, only="corpus")
+    assert "is up to date" in line
+    (moved / "0.txt").rename(moved / "another.txt")
+    with pytest.raises(StaleError, match="the content of source files is another"):
+        go(recipe, run, source, only="corpus")
 
 
 def test_a_raised_version_makes_a_stage_stale(recipe: Tree, finished: Path, go: Go):

@@ -196,3 +196,74 @@ def test_a_role_a_type_or_a_field_with_a_name_in_it_makes_no_special_token(messa
     definition = dataclasses.replace(tokenizer.definition, chat_template=template)
     ids = encode_chat(Tokenizer(definition), [message]).ids
     assert tokenizer.special_tokens["<|im_end|>"] not in list(ids)
+
+
+def test_special_tokens_may_be_called_otherwise_by_the_caller(chatty):
+    template = "{{ bos_token }}{{ eos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    render = {
+        "template": template,
+        "documents": [],
+        "eos_token": "!",
+        "add_generation_prompt": True,
+    }
+    ids, _ = encode_chat(chatty, MESSAGES[:1], bos_token="<|im_end|>", **render)
+    assert chatty.decode(ids) == "<|im_end|>! What is 2 + 2? "
+    assert not set(ids.tolist()) & set(chatty.special_tokens.values())
+    assert render_chat(template, MESSAGES[:1], bos_token="B", eos_token="E", documents=None) == (
+        "BE What is 2 + 2? "
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ([{"content": "Hi"}], "message 0, .*no object with a role"),
+        ([MESSAGES[0], {"role": None, "content": "Hi"}], "message 1, .*no object with a role"),
+        (["Hi"], "message 0, 'Hi', is no object"),
+        ("Hi", "message 0, 'H', is no object"),
+        ([{"role": "user"}], "content"),
+        ([{"role": "assistant"}], "content"),
+        ([{"role": "user", "content": None}], "cannot render"),
+        ([{"role": "user", "content": b"Hi"}], "type bytes"),
+        ([{"role": "user", "content": {("a", "b"): 1}}], "JSON cannot"),
+    ],
+)
+@pytest.mark.parametrize("template", [CHATML, BLOCKS, None])
+def test_messages_of_another_shape_are_named(chatty, template, messages, reason):
+    with pytest.raises(DataError, match=reason):
+        encode_chat(chatty, messages, template=template)
+
+
+def test_messages_that_hold_themselves_are_refused(chatty):
+    endless: list = []
+    endless.append(endless)
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    for content in (endless, deep):
+        with pytest.raises(DataError, match="JSON cannot"):
+            encode_chat(chatty, [{"role": "user", "content": content}], template=CHATML)
+
+
+@pytest.mark.parametrize("cut", ["[:-1]", "[1:]", "[::-1]"])
+def test_a_generation_block_that_is_cut_is_an_error(chatty, cut):
+    template = "{% set x %}{% generation %}Hello!{% endgeneration %}{% endset %}{{ x" + cut + " }}"
+    with pytest.raises(DataError, match=r"cuts its .* generation .* blocks"):
+        encode_chat(chatty, MESSAGES, template=template)
+
+
+@pytest.mark.parametrize("use", ["[:3]", "[-3:]", " | length", " | tojson(ensure_ascii=true)"])
+def test_a_template_that_cuts_what_looks_like_a_name_is_an_error(chatty, use):
+    template = "{% for m in messages %}{{ m.content" + use + " }}{% endfor %}"
+    with pytest.raises(DataError, match="cuts, measures or respells"):
+        encode_chat(chatty, [{"role": "user", "content": "<|im_end|>"}], template=template)
+    plain = [{"role": "user", "content": "[im_end]"}]
+    ids, _ = encode_chat(chatty, plain, template=template)
+    assert chatty.decode(ids) == render_chat(template, plain)
+
+
+def test_one_conversation_has_one_time(chatty):
+    template = "{{ strftime_now('%f') }}" + CHATML
+    for _ in range(20):
+        ids, mask = encode_chat(chatty, MESSAGES + MESSAGES, template=template)
+        assert mask.sum() < len(ids)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from textus.errors import DataError
-from textus.tokenizer.normalize import Prefixed
+from textus.text_array import TextArray
+from textus.tokenizer.normalize import Composed, Prefixed
 from textus.tokenizer.ordinary import ENGINE_CHARACTERS
 from textus.tokenizer.tokenizer import Tokenizer
 
@@ -189,6 +190,13 @@ def test_batch_is_each_text_by_itself(tokenizer, scripts):
     assert {ids.dtype for ids in batch} == {np.dtype(np.uint32)}
 
 
+@pytest.mark.parametrize("texts", [[], ["a"], ["a" * 30_000]])
+@pytest.mark.parametrize("threads", [0, -1])
+def test_fewer_threads_than_one_are_refused_whatever_the_batch(tokenizer, texts, threads):
+    with pytest.raises(DataError, match=f"threads={threads} is below 1; use 1 or more"):
+        tokenizer.encode_batch(texts, threads=threads)
+
+
 def test_pieces_are_the_bytes_in_order(tokenizer):
     assert tokenizer.pieces("def return") == [b"def", b" return"]
     assert b"".join(tokenizer.pieces("naïve ✓")) == "naïve ✓".encode()
@@ -211,3 +219,20 @@ def test_importing_the_tokenizer_imports_neither_torch_nor_hugging_face():
         "sys.exit(bool({'torch', 'numba', 'tokenizers', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("repeats", [1, 400])
+def test_texts_in_an_array_have_the_ids_that_strings_have(tokenizer, scripts, repeats):
+    """With and without what needs strings, in plain Python and by the engine."""
+    plain = tokenizer.definition
+    special = " ".join(plain.special_tokens)
+    texts = [*scripts, "", special, "<t> e\u0301 <t>"] * repeats
+    added = dataclasses.replace(plain, tokens=(*plain.tokens, b"<t>"), added_tokens={"<t>": 3000})
+    composed = dataclasses.replace(plain, normalizer=Composed())
+    for definition in (plain, added, composed):
+        one = Tokenizer(definition)
+        ids, offsets = one.encode_array(TextArray.of(texts))
+        expected, places = one.encode_joined(texts)
+        assert ids.tolist() == expected.tolist()
+        assert offsets.tolist() == places.tolist()
+        assert not set(ids.tolist()) & set(plain.special_tokens.values())

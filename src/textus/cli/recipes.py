@@ -52,10 +52,11 @@ def diff_recipes(args: argparse.Namespace) -> int:
 
 
 def show_plan(args: argparse.Namespace) -> int:
-    """`textus plan RECIPE`."""
+    """`textus plan RECIPE`: exit code 1 if it does not fit."""
     resolved = resolve(args, args.recipe)
 
     from textus.run.plan import describe_plan
 
-    print("\n".join(describe_plan(resolved)))
+    for line in describe_plan(resolved):
+        print(line, flush=True)
     return 0

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textus.cli.parsers import allow_code_option
-from textus.recipe import Field, Tree, describe, parse_overrides
+from textus.recipe import Tree, parse_overrides
+from textus.recipe_help import Field, describe
 
 if TYPE_CHECKING:
     from textus.run.resolve import Resolved

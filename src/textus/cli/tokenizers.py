@@ -1,4 +1,4 @@
-"""The commands that look into tokenizers: compare and show."""
+"""The commands that look into tokenizers, compare and show; convert is in a file of its own."""
 
 import argparse
 import json
@@ -6,18 +6,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textus.cli.convert import add_convert
 from textus.cli.parsers import add_command
-from textus.errors import DataError
 
 if TYPE_CHECKING:
-    from textus.interpret.tokenizers import Text
+    from textus.interpret.text_file import TextFile
 
-ACTIONS = ("compare", "show")
+ACTIONS = ("compare", "convert", "show")
 _WHICH = "a run folder, a tokenizer's folder or file, or gpt2, cl100k, o200k"
 
 
 def add_tokenizer(commands: Any) -> None:
-    """Adds tokenizer compare and tokenizer show."""
+    """Adds tokenizer compare, tokenizer convert and tokenizer show."""
+    add_convert(commands, which=_WHICH)
     compare = add_command(
         commands, "tokenizer compare", "how well tokenizers fit some texts", compare_tokenizers
     )
@@ -46,10 +47,11 @@ def add_tokenizer(commands: Any) -> None:
 
 def compare_tokenizers(args: argparse.Namespace) -> int:
     """`textus tokenizer compare A B ... --text FILE...`."""
+    from textus.interpret.text_file import TextFile
     from textus.interpret.tokenizer_table import comparison_json, comparison_table
-    from textus.interpret.tokenizers import Text, compare, open_tokenizer
+    from textus.interpret.tokenizers import compare, open_tokenizer
 
-    texts = [Text(name=str(path), text=_read(path)) for path in args.text]
+    texts = [TextFile(name=str(path), path=path) for path in args.text]
     opened = {name: open_tokenizer(name) for name in args.tokenizers}
     comparison = compare(opened, texts)
     if args.models:
@@ -61,19 +63,7 @@ def compare_tokenizers(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: Path) -> str:
-    try:
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 (at byte {error.start:,}); convert it, for example with iconv"
-        ) from None
-    if not text.strip():
-        raise DataError(f"{path} has no text; leave it out")
-    return text
-
-
-def _bits_per_byte(name: str, texts: "list[Text]") -> "dict[str, float]":
+def _bits_per_byte(name: str, texts: "list[TextFile]") -> "dict[str, float]":
     """Bits for each byte of each text, with the model of a run folder; none where it has none."""
     from textus.evaluate.bits_per_byte import evaluate_texts
     from textus.interpret.tokenizers import bits_per_byte
@@ -86,7 +76,7 @@ def _bits_per_byte(name: str, texts: "list[Text]") -> "dict[str, float]":
         return {}
     loaded = load_run(Path(name), device=choose_device("auto")[0])
     evaluation = evaluate_texts(
-        loaded.model, loaded.tokenizer, ((text.name, text.text) for text in texts)
+        loaded.model, loaded.tokenizer, ((text.name, "".join(text.read())) for text in texts)
     )
     return bits_per_byte(evaluation, texts)
 

@@ -26,7 +26,8 @@ class Source:
     name: str
     """What shards, mixtures and reports call these documents; unique in the corpus."""
     uri: str
-    """A folder, a file, a glob ("notes/**/*.py"), package:NAME/path inside an installed Python
+    """A folder, a file, a glob ("notes/**/*.py"), all from the folder of the recipe file, or on the
+    command line from the current one; package:NAME/path inside an installed Python
     package, or any fsspec address (https://, s3://, hf://). Folders are searched for .txt, .md,
     .jsonl and .parquet, the first three also as .gz and .zst; a file or glob of another suffix is
     read as plain text."""

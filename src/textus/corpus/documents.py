@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from textus.errors import DataError
+from textus.text_array import TextArray
 
 Split = Literal["train", "held_out", "rejected"]
 
@@ -60,16 +60,24 @@ class DocumentGroup:
         """The name of each document's source; the texts are not read."""
         return self._table("source").column("source").to_pylist()
 
-    def read(self) -> tuple[list[str], list[str], np.ndarray]:
-        """Of each document the source's name, the text, and its bytes in UTF-8 (int64)."""
+    def read(self) -> tuple[list[str], TextArray]:
+        """Of each document the source's name, and the text, as Arrow holds it."""
         table = self._table("source", "text")
-        texts = table.column("text")
-        sizes = pc.call_function("binary_length", [texts]).to_numpy().astype(np.int64)
-        return table.column("source").to_pylist(), texts.to_pylist(), sizes
+        return table.column("source").to_pylist(), _as_array(table.column("text"))
 
     def _table(self, *columns: str) -> pa.Table:
         with pq.ParquetFile(self.file) as file:
             return file.read_row_group(self.number, columns=list(columns), use_threads=False)
+
+
+def _as_array(column: pa.ChunkedArray) -> TextArray:
+    """The texts where they lie, without a copy."""
+    strings = column.combine_chunks().cast(pa.large_string())
+    _, offsets, data = strings.buffers()
+    if not len(strings):
+        return TextArray.of([])
+    within = slice(strings.offset, strings.offset + len(strings) + 1)
+    return TextArray(np.frombuffer(data, np.uint8), np.frombuffer(offsets, np.int64)[within])
 
 
 def document_groups(folder: Path, split: Split) -> list[DocumentGroup]:

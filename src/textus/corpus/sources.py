@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from textus.corpus.config import RUN_MARK, WILDCARD, CorpusConfig, Source
+from textus.corpus.config import RUN_MARK, WILDCARD, Source
 from textus.corpus.readers import is_supported, supported_suffixes
 from textus.corpus.remote import RemoteFolder
 from textus.errors import DataError
@@ -170,16 +170,16 @@ def _find_remote(source: Source) -> list[InputFile]:
 
 
 def fingerprint(
-    config: CorpusConfig, known: list[dict[str, Any]] | None = None
+    sources: Iterable[Source], known: list[dict[str, Any]] | None = None
 ) -> list[dict[str, Any]]:
-    """The input files with size, time and content digest, ready for JSON.
+    """The files of sources with size, time and content digest, ready for JSON.
 
     A digest is taken over from `known`, an earlier list, where address, size and mtime_ns agree, so
     that an unchanged file is not read again. For remote files it is what the server offers: a
     checksum or ETag, else size and time.
     """
     old = {(e["address"], e["size"], e["mtime_ns"]): e["digest"] for e in known or []}
-    files = [file for source in config.source for file in find_files(source)]
+    files = [file for source in sources for file in find_files(source)]
     return [_entry(file, old) for file in files]
 
 

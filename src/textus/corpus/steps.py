@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 
 import ftfy
+import numpy as np
 import pyarrow as pa
 
 from textus.corpus.batches import Verdict, reject, texts, with_text
 from textus.corpus.config import FixText, Length
+from textus.corpus.digest_set import DigestSet
 
 # A line made only of these is left as it is by every fixer: printable ASCII, tab and newline; kana,
 # CJK ideographs and their punctuation, Hangul syllables, full-width forms. None of them occurs in
@@ -84,14 +86,14 @@ def _judge_length(chars: int, config: Length) -> Verdict | None:
 
 def drop_duplicates(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Marks texts that came before; remembers 16 bytes of each distinct text."""
-    seen: set[bytes] = set()
+    seen = DigestSet()
+    verdict = Verdict("exact_duplicate", "the same text came before")
     for batch in batches:
-        yield reject(batch, [_judge_novelty(text, seen) for text in texts(batch)])
+        is_new = seen.add(_digests(texts(batch)))
+        yield reject(batch, [None if new else verdict for new in is_new.tolist()])
 
 
-def _judge_novelty(text: str, seen: set[bytes]) -> Verdict | None:
-    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    if digest in seen:
-        return Verdict("exact_duplicate", "the same text came before")
-    seen.add(digest)
-    return None
+def _digests(texts: list[str]) -> np.ndarray:
+    """uint64 (number of texts, 2)."""
+    digests = (hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts)
+    return np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)

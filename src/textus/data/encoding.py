@@ -19,8 +19,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from textus.errors import DataError
+from textus.text_array import TextArray
 
-Encode = Callable[[list[str]], tuple[np.ndarray, np.ndarray]]
+Encode = Callable[[TextArray], tuple[np.ndarray, np.ndarray]]
 """Encodes n texts without special tokens: all ids, uint32, and the n + 1 offsets, int64, between
 which each text's ids lie."""
 
@@ -40,8 +41,8 @@ class Piece(Protocol):
         """The name of each document's source, read without the texts."""
         ...
 
-    def read(self) -> tuple[list[str], list[str], np.ndarray]:
-        """Of each document the source's name, the text, and its bytes in UTF-8 (int64)."""
+    def read(self) -> tuple[list[str], TextArray]:
+        """Of each document the source's name, and the text."""
         ...
 
 
@@ -76,10 +77,10 @@ class Encoding:
 
     def __call__(self, job: Job) -> Encoded:
         """Reads and encodes the piece; DataError where an id does not belong into a document."""
-        sources, texts, sizes = job.piece.read()
+        sources, texts = job.piece.read()
         if job.wanted is not None:
-            sources, texts = list(compress(sources, job.wanted)), list(compress(texts, job.wanted))
-            sizes = sizes[job.wanted]
+            sources, texts = list(compress(sources, job.wanted)), texts.select(job.wanted)
+        sizes = texts.sizes
         ids, offsets = self.encode(texts)
         del texts  # a document of a gigabyte need not lie beside its tokens
         self._check(ids, offsets, sources)

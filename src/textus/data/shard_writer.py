@@ -70,7 +70,8 @@ def write_shards(
         for piece, encoded in results:
             writer.add(encoded)
             done += piece.size
-            progress(done, total, f"encoding {encoded.runs[-1][0]}, {speed.text(done)}")
+            if encoded.runs:
+                progress(done, total, f"encoding {encoded.runs[-1][0]}, {speed.text(done)}")
         return writer.finish()
 
 

@@ -1,14 +1,15 @@
 """How well tokenizers fit texts: numbers that need no model."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from textus.evaluate.bits_per_byte import Evaluation
+from textus.interpret.text_file import Block, TextFile, encode_file
 from textus.tokenizer.formats.published import PUBLISHED, published
 from textus.tokenizer.tokenizer import Tokenizer
 
@@ -17,14 +18,7 @@ RENYI_ORDER = 2.5
 
 _EXAMPLES = 8
 _EXAMPLE_CHARACTERS = 40
-
-
-@dataclass(frozen=True, kw_only=True)
-class Text:
-    """A text of one kind or language."""
-
-    name: str
-    text: str
+_LINES = 10_000  # encoded at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,28 +100,21 @@ def open_tokenizer(name: str) -> Tokenizer:
     return Tokenizer.load(path / "tokenizer" if (path / "tokenizer").is_dir() else path)
 
 
-def compare(tokenizers: Mapping[str, Tokenizer], texts: Sequence[Text]) -> Comparison:
-    """How each tokenizer cuts each text; a text has at least one word."""
+def compare(tokenizers: Mapping[str, Tokenizer], texts: Sequence[TextFile]) -> Comparison:
+    """How each tokenizer cuts each text; DataError for what is not UTF-8, or without a word."""
+    for text in texts:
+        text.check()
     return Comparison(
         portraits={name: _portray(tokenizer, texts) for name, tokenizer in tokenizers.items()}
     )
 
 
-def _portray(tokenizer: Tokenizer, texts: Iterable[Text]) -> Portrait:
+def _portray(tokenizer: Tokenizer, texts: Iterable[TextFile]) -> Portrait:
     fits: dict[str, Fit] = {}
     total = np.zeros(tokenizer.vocab_size, dtype=np.int64)
     for text in texts:
-        (ids,) = tokenizer.encode_batch([text.text])
-        counts = np.bincount(ids, minlength=tokenizer.vocab_size)
+        fits[text.name], counts = _measure(tokenizer, text)
         total += counts
-        fits[text.name] = Fit(
-            tokens=len(ids),
-            bytes=len(text.text.encode()),
-            words=len(text.text.split()),
-            used=int(np.count_nonzero(counts)),
-            renyi_efficiency=renyi_efficiency(counts),
-            loss=_find_loss(tokenizer, text.text, ids),
-        )
     used = np.flatnonzero(total)
     tokens = {int(id_): tokenizer.token_bytes(int(id_)) for id_ in used}
     longest = sorted(tokens.values(), key=lambda token: (-len(token), token))
@@ -139,6 +126,26 @@ def _portray(tokenizer: Tokenizer, texts: Iterable[Text]) -> Portrait:
         longest=tuple(longest[:_EXAMPLES]),
         rarest=tuple((tokens[id_], int(total[id_])) for id_ in rarest[:_EXAMPLES]),
     )
+
+
+def _measure(tokenizer: Tokenizer, text: TextFile) -> tuple[Fit, np.ndarray]:
+    """How a text is cut, and how often each id occurs."""
+    counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
+    words, changed = 0, None
+    for block in encode_file(tokenizer, text):
+        counts += np.bincount(block.ids, minlength=tokenizer.vocab_size)
+        words += len(block.text.split())
+        if changed is None and block.returned != block.text.encode():
+            changed = block
+    fit = Fit(
+        tokens=int(counts.sum()),
+        bytes=text.size,
+        words=words,
+        used=int(np.count_nonzero(counts)),
+        renyi_efficiency=renyi_efficiency(counts),
+        loss=_describe_loss(tokenizer, text, changed) if changed else None,
+    )
+    return fit, counts
 
 
 def renyi_efficiency(counts: np.ndarray, *, order: float = RENYI_ORDER) -> float:
@@ -154,23 +161,26 @@ def renyi_efficiency(counts: np.ndarray, *, order: float = RENYI_ORDER) -> float
     return float(np.log((shares**order).sum()) / (1 - order) / math.log(len(counts)))
 
 
-def bits_per_byte(evaluation: Evaluation, texts: Iterable[Text]) -> dict[str, float]:
+def bits_per_byte(evaluation: Evaluation, texts: Iterable[TextFile]) -> dict[str, float]:
     """A model's bits for each byte of each text by name; the bytes are those of the text itself, so
     that a tokenizer gains nothing by bytes that it leaves out."""
     nats = {name: score.nats for name, score in evaluation.sources.items()}
-    return {t.name: nats[t.name] / math.log(2) / len(t.text.encode()) for t in texts}
+    return {t.name: nats[t.name] / math.log(2) / t.size for t in texts}
 
 
-def _find_loss(tokenizer: Tokenizer, text: str, ids: np.ndarray) -> Loss | None:
-    if tokenizer.decode(ids.tolist()) == text:
-        return None
-    lines = re.split(r"(?<=\n)", text)
-    back = [tokenizer.decode(found.tolist()) for found in tokenizer.encode_batch(lines)]
-    lost = [(line, other) for line, other in zip(lines, back, strict=True) if line != other]
-    line, other = lost[0] if lost else (text, tokenizer.decode(ids.tolist()))
+def _describe_loss(tokenizer: Tokenizer, text: TextFile, changed: Block) -> Loss:
+    """What is lost of a text, line by line; `changed` is its first block that did not come back."""
+    lines, first = 0, None
+    rest = text.lines()
+    while some := list(islice(rest, _LINES)):
+        back = [tokenizer.decode(ids.tolist()) for ids in tokenizer.encode_batch(some)]
+        lost = [pair for pair in zip(some, back, strict=True) if pair[0] != pair[1]]
+        lines += len(lost)
+        first = first or next(iter(lost), None)
+    line, other = first or (changed.text, changed.returned.decode(errors="replace"))
     start = _first_difference(line, other)
     end = start + _EXAMPLE_CHARACTERS
-    return Loss(lines=len(lost), example=line[start:end], returned=other[start:end])
+    return Loss(lines=lines, example=line[start:end], returned=other[start:end])
 
 
 def _first_difference(one: str, other: str) -> int:

@@ -2,6 +2,7 @@
 
 settings.py  the Recipe: every part's own settings in one tree
 resolve.py   what was written, and what follows from it: the dial, `depth`
+paths.py     relative paths of a recipe, made absolute
 graph.py     stages and their fingerprints: what is up to date, what is stale, what is to be made
 stages.py    what each stage does: parts called with one another's results
 pretrain.py  the stage that trains

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -10,8 +9,9 @@ from textus.cores import usable_cores
 from textus.corpus.documents import DocumentGroup
 from textus.recipe import Tree
 from textus.run.settings import Recipe
+from textus.text_array import TextArray
 from textus.tokenizer.config import BPEConfig, UnigramConfig
-from textus.tokenizer.split.patterns import PATTERNS, PatternSplitter
+from textus.tokenizer.split.compiled import is_compiled
 from textus.tokenizer.tokenizer import Tokenizer
 
 TEXT_FOR_PROCESSES = 4_000_000
@@ -24,9 +24,9 @@ class FullEncoder:
 
     tokenizer: Tokenizer
 
-    def __call__(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
         """All ids, uint32, and the offsets between which each text's ids lie, int64."""
-        return self.tokenizer.encode_joined(texts, threads=1)
+        return self.tokenizer.encode_array(texts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +38,10 @@ class SampledEncoder:
     dropout: float
     alpha: float
 
-    def __call__(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
         """All ids, uint32, and the offsets between which each text's ids lie, int64."""
         options = {"seed": self.seed, "dropout": self.dropout, "alpha": self.alpha}
-        rows = [self.tokenizer.encode_sampled(text, **options) for text in texts]
-        offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        return np.array(list(chain.from_iterable(rows)), dtype=np.uint32), offsets
+        return self.tokenizer.encode_sampled_joined(texts, **options, threads=1)
 
 
 Encoder = FullEncoder | SampledEncoder
@@ -76,7 +74,5 @@ def choose_workers(encoder: Encoder, groups: Sequence[DocumentGroup]) -> Tree:
 
 
 def _runs_in_python(encoder: Encoder) -> bool:
-    """Whether words are cut, or their pieces drawn, by Python rather than by compiled code."""
-    splitter = encoder.tokenizer.definition.splitter
-    compiled = isinstance(splitter, PatternSplitter) and splitter.pattern in PATTERNS
-    return isinstance(encoder, SampledEncoder) or not compiled
+    """Whether words are cut by Python rather than by compiled code."""
+    return not is_compiled(encoder.tokenizer.definition.splitter)

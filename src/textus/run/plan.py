@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from textus.data.batch import Batch
+from textus.errors import RecipeError
 from textus.interpret.numbers import duration
 from textus.model.config import ModelConfig
 from textus.model.size import cache_memory, count_parameters, flops_per_token, training_memory
@@ -56,7 +57,8 @@ def plan_memory(recipe: Recipe, device: torch.device) -> Memory:
 
 
 def describe_plan(resolved: Resolved) -> Iterator[str]:
-    """The plan of a recipe, line by line, with what to change where it does not fit."""
+    """The plan of a recipe, line by line; RecipeError, with what to change, behind the memory that
+    it takes where there is less."""
     recipe = resolved.recipe
     device, why = choose_device(recipe.device)
     for path, reason in resolved.derived.items():
@@ -72,8 +74,10 @@ def describe_plan(resolved: Resolved) -> Iterator[str]:
     cache = cache_memory(recipe.model, 1, recipe.model.max_seq_len)
     yield f"memory       {cache / 1e6:10,.1f} MB  cache of one text while generating"
     if not memory.fits:
-        yield f"fits         no: {_advice(recipe, memory)}"
-        return
+        raise RecipeError(
+            f"training does not fit into memory: it takes {memory.peak / 1e6:,.0f} MB, and "
+            f"{memory.available / 1e6:,.0f} MB are available; {_advice(recipe, memory)}"
+        )
     yield "fits         yes"
     seconds = seconds_per_step(recipe, device)
     total = duration(seconds * recipe.train.steps)
@@ -96,8 +100,8 @@ def _advice(recipe: Recipe, memory: Memory) -> str:
     rows = min(recipe.train.micro_rows, recipe.train.rows_per_step)
     fitting = int((memory.available - fixed) * rows / memory.parts["activations"])
     if fitting >= 1:
-        return f"with train.micro_rows = {fitting} it does, and the result is the same"
-    return "not even with train.micro_rows = 1; lower depth, data.seq_len or tokenizer.vocab_size"
+        return f"with train.micro_rows={fitting} it does, and the result is the same"
+    return "not even train.micro_rows=1 would do; lower depth, data.seq_len or tokenizer.vocab_size"
 
 
 def _memory_of(device: torch.device) -> int:

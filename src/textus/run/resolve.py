@@ -12,6 +12,7 @@ from textus.model.size import count_parameters
 from textus.plugins import lookup
 from textus.recipe import Text, Tree, build, flatten, merge, read_toml, to_tree
 from textus.run.names import WRITTEN
+from textus.run.paths import absolute
 from textus.run.settings import Recipe
 
 TOKENS_PER_PARAMETER = (
@@ -49,10 +50,14 @@ class Resolved:
 def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Resolved:
     """A recipe (a file, a tree, or that of a run folder) with overrides and derived values.
 
-    Raises RecipeError for whatever does not fit, before anything else is done.
+    Relative paths in a file are meant from its folder, all others from the current one. Raises
+    RecipeError for whatever does not fit, before anything else is done.
     """
+    base = Path.cwd()
     if isinstance(source, Path):
-        source = read_toml(_recipe_file(source))
+        file = _recipe_file(source)
+        base, source = file.parent.absolute(), read_toml(file)
+    source, overrides = absolute(source, base), absolute(overrides, Path.cwd())
     written = merge(source, overrides)
     _check_written(written)
     tree, reasons = _model_of_weights(written)
@@ -206,7 +211,9 @@ def _with(tree: Mapping[str, Any], path: str, value: Any) -> Tree:
 def _typed(written: Mapping[str, Any], tree: Mapping[str, Any]) -> Tree:
     """The keys of `written` with the values that they have in `tree`, where types are settled."""
     return {
-        key: _typed(value, tree[key]) if isinstance(value, Mapping) else tree[key]
+        key: _typed(value, tree[key])
+        if isinstance(value, Mapping) and isinstance(tree[key], Mapping)
+        else tree[key]
         for key, value in written.items()
         if key in tree
     }

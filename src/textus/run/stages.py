@@ -132,7 +132,7 @@ def _documents(context: Context, split: Any) -> Iterator[tuple[str, str]]:
 
 def _source_files(context: Context) -> list[dict[str, Any]]:
     manifest = read_manifest(context.run / "corpus")
-    return fingerprint(context.recipe.corpus, manifest.counts["files"] if manifest else None)
+    return fingerprint(context.recipe.corpus.source, manifest.counts["files"] if manifest else None)
 
 
 def _corpus_outside(context: Context) -> dict[str, str]:
@@ -171,7 +171,7 @@ STAGES = (
         version=1,
         inputs=(),
         outside=_corpus_outside,
-        settings=lambda recipe: {"corpus": _without_weights(to_tree(recipe.corpus))},
+        settings=lambda recipe: {"corpus": _corpus_settings(recipe)},
         work=make_corpus,
     ),
     Stage(
@@ -227,7 +227,10 @@ STAGES = (
 )
 
 
-def _without_weights(corpus: Tree) -> Tree:
-    """Weights decide what training draws, not what the corpus holds."""
-    sources = [{k: v for k, v in source.items() if k != "weight"} for source in corpus["source"]]
+def _corpus_settings(recipe: Recipe) -> Tree:
+    """Without the weights, which decide what training draws, and without the places of the files,
+    whose names and contents are among the inputs: a folder may be moved."""
+    corpus = to_tree(recipe.corpus)
+    left_out = ("weight", "uri")
+    sources = [{k: v for k, v in s.items() if k not in left_out} for s in corpus["source"]]
     return corpus | {"source": sources}

@@ -14,8 +14,8 @@ from textus.run.folder import load_run
 def write_continuations(
     run: Path, prompts: Sequence[str], config: SampleConfig, *, device: str
 ) -> None:
-    """Writes each prompt and its continuation to stdout, a single one as it comes; notes go to
-    stderr."""
+    """Writes each prompt and its continuation to stdout, a single one as it comes, several each
+    under a heading; notes go to stderr."""
     loaded = load_run(run, device=choose_device(device)[0], say=_note)
     started = time.perf_counter()
     if len(prompts) == 1:
@@ -29,7 +29,7 @@ def write_continuations(
     else:
         completions = generate(loaded.model, loaded.tokenizer, prompts, config)
         for prompt, completion in zip(prompts, completions, strict=True):
-            _put(f"{prompt}{completion.text}\n\n")
+            _put(f"--- {prompt!r}\n{prompt}{completion.text}\n\n")
     seconds = time.perf_counter() - started
     tokens = sum(len(completion.ids) for completion in completions)
     reasons = ", ".join(sorted({completion.finish_reason for completion in completions}))

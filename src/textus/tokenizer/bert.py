@@ -4,43 +4,26 @@ It loses case, accents and white space, so it is there for vocabularies that wer
 """
 
 import re
-import string
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
+from typing import Any
 
-from textus.tokenizer.bert_tables import CONTROLS, MARKS, PUNCTUATION
-from textus.tokenizer.split.unicode_classes import class_runs
-
-
-def _white_space() -> frozenset[int]:
-    classes, lengths = class_runs()
-    runs = zip(classes, lengths, accumulate(lengths), strict=True)
-    return frozenset(i for kind, n, end in runs if kind == "w" for i in range(end - n, end))
-
-
-WHITE_SPACE = _white_space()
-"""Code points with the property White_Space."""
-
-_IDEOGRAPHS = (
-    (0x4E00, 0x9FFF),
-    (0x3400, 0x4DBF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2B73F),
-    (0x2B740, 0x2B81F),
-    (0x2B820, 0x2CEAF),
-    (0xF900, 0xFAFF),
-    (0x2F800, 0x2FA1F),
+from textus.tokenizer.bert_characters import (
+    WHITE_SPACE,
+    dropped,
+    is_ideograph,
+    lowered,
+    marks,
+    punctuation,
+    reordered,
+    taken_apart,
 )
-"""The ranges that google-research/bert sets off. Hugging Face's library begins the sixth one at
-U+2B920, so that it joins the 256 rare characters before."""
 
-_REPLACEMENT = 0xFFFD
 _BMP_END = 0xFFFF
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
-_COMBINING_END = 0x20000
-"""Behind all characters with a combining class."""
+_FEWEST_CHARACTERS = 200
+"""From this size on, calling the kernels costs less than normalizing in plain Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +45,18 @@ class BertNormalizer:
 
     lowercase: bool = True
 
+    @property
+    def strips(self) -> bool:
+        """Whether accents are stripped."""
+        return self.lowercase if self.strip_accents is None else self.strip_accents
+
     def __call__(self, text: str, /) -> str:
+        if _loaded and len(text) >= _FEWEST_CHARACTERS:
+            return _loaded[0].normalize_text(self, text)
+        return self.by_characters(text)
+
+    def by_characters(self, text: str) -> str:
+        """The normalized text, in plain Python."""
         if not text.isascii() and _reordered().search(text):
             return self.step_by_step(text)
         return text.translate(_characters(self))
@@ -70,14 +64,13 @@ class BertNormalizer:
     def step_by_step(self, text: str) -> str:
         """The normalized text, one step after another; slow."""
         if self.clean_text:
-            kept = (c for c in text if ord(c) not in _dropped())
+            kept = (c for c in text if ord(c) not in dropped())
             text = "".join(" " if ord(c) in WHITE_SPACE else c for c in kept)
         if self.handle_chinese_chars:
-            text = "".join(f" {c} " if _is_ideograph(ord(c)) else c for c in text)
-        if self.lowercase if self.strip_accents is None else self.strip_accents:
-            apart = unicodedata.normalize("NFD", text)
-            text = "".join(c for c in apart if ord(c) not in _marks())
-        return "".join(map(str.lower, text)) if self.lowercase else text
+            text = "".join(f" {c} " if is_ideograph(ord(c)) else c for c in text)
+        if self.strips:
+            text = "".join(c for c in taken_apart(text) if ord(c) not in marks())
+        return lowered(text) if self.lowercase else text
 
 
 class _Characters(dict[int, str]):
@@ -115,48 +108,32 @@ class BertSplitter:
         return [text[start:end] for start, end in pairwise(ends)]
 
 
-@cache
-def _dropped() -> frozenset[int]:
-    """What cleaning drops: control characters but tab and the line ends, and two more."""
-    return frozenset([*_code_points(CONTROLS), 0, _REPLACEMENT]) - set(map(ord, "\t\n\r"))
+_loaded: list[Any] = []
 
 
-@cache
-def _marks() -> frozenset[int]:
-    return frozenset(_code_points(MARKS))
+def load_kernels() -> Any:
+    """The module with the compiled twin, which normalizes longer texts from now on."""
+    from textus.tokenizer import bert_kernels
+
+    if not _loaded:
+        bert_kernels.normalize_text(BertNormalizer(), "a")  # compiles, or loads from disk
+        _loaded.append(bert_kernels)
+    return bert_kernels
 
 
 @cache
 def _reordered() -> re.Pattern[str]:
-    """Characters that stay and have a combining class, by which Unicode puts marks in order."""
-    every = map(chr, range(_COMBINING_END))
-    found = [c for c in every if unicodedata.combining(c) and ord(c) not in _marks()]
-    return re.compile(f"[{''.join(found)}]")
-
-
-def _is_ideograph(code_point: int) -> bool:
-    return any(first <= code_point <= last for first, last in _IDEOGRAPHS)
+    return re.compile(f"[{''.join(map(chr, sorted(reordered())))}]")
 
 
 def _stand_in(character: re.Match[str]) -> str:
     """A character of ASCII that is split in the same way."""
-    return "!" if ord(character[0]) in _punctuation() else "a"
-
-
-@cache
-def _punctuation() -> frozenset[int]:
-    return frozenset([*map(ord, string.punctuation), *_code_points(PUNCTUATION)])
+    return "!" if ord(character[0]) in punctuation() else "a"
 
 
 @cache
 def _word_pattern() -> re.Pattern[str]:
     """Of characters in the Basic Multilingual Plane, for which `re` has fast tables."""
-    marks = "".join(re.escape(chr(i)) for i in sorted(_punctuation()) if i <= _BMP_END)
+    marks = "".join(re.escape(chr(i)) for i in sorted(punctuation()) if i <= _BMP_END)
     spaces = "".join(map(chr, sorted(WHITE_SPACE)))
     return re.compile(f"[{marks}]|[{spaces}]+|[^{marks}{spaces}]+")
-
-
-def _code_points(ranges: str) -> list[int]:
-    """The code points of a table: of "9 b-d" they are 9, 11, 12, 13."""
-    edges = [[int(edge, 16) for edge in item.split("-")] for item in ranges.split()]
-    return [i for item in edges for i in range(item[0], item[-1] + 1)]

@@ -17,6 +17,7 @@ _SIZE_BYTES = 4
 _LABEL = 0x800000FF  # the highest bit marks a unit that holds a value, which no byte leads to
 _HAS_VALUE = 1 << 8
 _VALUE = 0x7FFFFFFF
+_IS_VALUE = 0x80000000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,45 @@ class CharacterMap:
             raise DataError(
                 f"the table of characters has {len(self.block)} bytes, but its trie should end at "
                 f"{end}"
+            )
+        self._check_places()
+        self._check_replacements(self.block[end:])
+
+    def _check_places(self) -> None:
+        """DataError where a unit of the trie leads to a value that is none."""
+        units = self._unit_array
+        places = np.flatnonzero((units & _HAS_VALUE != 0) & (units < _IS_VALUE))
+        reached = units[places]
+        values = places ^ ((reached >> 10) << ((reached & 1 << 9) >> 6))
+        lost = values >= len(units)
+        lost[~lost] = units[values[~lost]] < _IS_VALUE
+        if lost.any():
+            raise DataError(
+                f"the table of characters is damaged: the unit {places[lost][0]} of its trie leads "
+                f"to no value at {values[lost][0]}"
+            )
+
+    def _check_replacements(self, texts: bytes) -> None:
+        """DataError where a value is not the place of a text in UTF-8 that ends."""
+        units = self._unit_array
+        places = units[units >= _IS_VALUE] & _VALUE
+        beyond = places[places >= len(texts)]
+        if len(beyond) or not texts.endswith(b"\0"):
+            raise DataError(
+                f"the table of characters is damaged: of its {len(texts)} bytes of replacements "
+                f"the one at {max(beyond, default=len(texts))} does not end"
+            )
+        try:
+            texts.decode()
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"the replacements in the table of characters are not UTF-8 at byte {error.start}"
+            ) from error
+        within = places[np.frombuffer(texts, dtype=np.uint8)[places] & 0xC0 == 0x80]
+        if len(within):
+            raise DataError(
+                f"the table of characters is damaged: a replacement begins at {within[0]}, within "
+                "a character"
             )
 
     def __call__(self, text: str, /) -> str:
@@ -68,9 +108,14 @@ class CharacterMap:
 
     @cached_property
     def _units(self) -> list[int]:
+        return self._unit_array.tolist()
+
+    @property
+    def _unit_array(self) -> np.ndarray:
+        """The trie, int64."""
         size = int.from_bytes(self.block[:_SIZE_BYTES], "little")
         units = np.frombuffer(self.block, dtype="<u4", count=size // 4, offset=_SIZE_BYTES)
-        return units.tolist()
+        return units.astype(np.int64)
 
     def _step(self, node: int, character: str) -> tuple[int, str | None]:
         """Goes from a node (0: the root) along a character: the node reached, 0 for none, and the

@@ -8,30 +8,24 @@ Jinja's sandbox.
     ids, mask = encode_chat(tokenizer, messages)
 
 What a user writes never becomes a special token, even where it is spelt like one: before the
-template is run, an unguessable mark is put into every such name in the messages, and afterwards
-taken out again, when the places are known. The mark changes nothing else, so that templates may
-trim, search and cut contents; only a template that itself leaves characters out of the middle of a
-content could join the rest to a name.
+template is run, a mark, a character that occurs nowhere else, is put into every such name in the
+messages, and afterwards taken out again, when the places are known. Where a template cuts or
+measures such contents, so that the marks would change the text, the conversation is refused.
 """
 
 import json
+import random
 import re
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
 import numpy as np
-from jinja2 import nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from textus.errors import DataError
+from textus.tokenizer.chat_templates import GENERATION_MARKS, render_template
 from textus.tokenizer.definition import Definition
 
 if TYPE_CHECKING:
@@ -105,22 +99,11 @@ def render_chat(
     """The text of a conversation, as Hugging Face's `apply_chat_template(tokenize=False)`.
 
     `add_generation_prompt` adds the beginning of an answer; `tools` and `variables` are what the
-    template may refer to. Raises DataError where the template is broken, or says that it cannot
-    render these messages.
+    template may refer to. Raises DataError where the template is broken, goes beyond the limits of
+    `chat_templates`, or says that it cannot render these messages.
     """
-    try:
-        return _compiled(template).render(
-            messages=messages,
-            tools=tools,
-            documents=None,
-            add_generation_prompt=add_generation_prompt,
-            **variables,
-        )
-    except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
-        raise DataError(
-            f"the chat template cannot render these {len(messages)} messages: {error}. Change the "
-            "messages, or give another template."
-        ) from error
+    known = {"tools": tools, "documents": None} | variables
+    return _render(template, known, messages, add_generation_prompt=add_generation_prompt)
 
 
 def encode_chat(
@@ -149,20 +132,28 @@ def encode_chat(
             "This tokenizer has no chat template, and no token that ends a text for a default one; "
             "give a template."
         )
-    marks = _Marks(list(definition.special_tokens))
+    _check_messages(messages)
+    asked = {"tools": tools, "documents": None} | variables
+    marks = _Marks(list(definition.special_tokens), absent_from=(template, messages, asked))
+    known = _names_by_role(definition) | {"strftime_now": datetime.now().strftime}
     render = partial(
-        render_chat,
+        _render,
         template,
-        tools=marks.put_into(tools),
-        _generation_marks=(marks.begin, marks.end),
-        **_names_by_role(definition),
-        **marks.put_into(variables),
+        known | marks.put_into(asked) | {GENERATION_MARKS: (marks.begin, marks.end)},
     )
     marked = marks.put_into(list(messages))
     text = render(marked, add_generation_prompt=add_generation_prompt)
     if not _GENERATION.search(template):
         text = _mark_answers(text, marked, render, marks)
     plain = marks.take_out(text)
+    if marks.are_used and plain.text != _render(
+        template, known | asked, messages, add_generation_prompt=add_generation_prompt
+    ):
+        raise DataError(
+            "the chat template cuts, measures or respells what looks like the name of a special "
+            f"token in these {len(messages)} messages, so that it cannot be told from the "
+            "template's own. Leave such names out of the messages, or give another template."
+        )
     ids, offsets = tokenizer.encode_with_offsets(
         plain.text, allowed_special="all", barriers=plain.barriers
     )
@@ -170,6 +161,27 @@ def encode_chat(
     for start, end in plain.learnt:
         mask |= (offsets[:, 0] < end) & (offsets[:, 1] > start)
     return EncodedChat(np.array(ids, dtype=np.uint32), mask)
+
+
+def _render(
+    template: str,
+    variables: Mapping[str, Any],
+    messages: Sequence[Message],
+    *,
+    add_generation_prompt: bool = False,
+) -> str:
+    known = {"messages": messages, "add_generation_prompt": add_generation_prompt}
+    return render_template(template, {**variables, **known})
+
+
+def _check_messages(messages: Sequence[Message]) -> None:
+    """DataError for what is no list of objects that each have a role."""
+    for i, message in enumerate(messages):
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+            raise DataError(
+                f"message {i}, {message!r:.200}, is no object with a role; give a list of messages "
+                'such as {"role": "user", "content": "Hi"}.'
+            )
 
 
 def _names_by_role(definition: Definition) -> dict[str, str]:
@@ -191,12 +203,15 @@ class _Plain(NamedTuple):
 
 
 class _Marks:
-    """Marks within texts that nobody can guess, made of characters that Unicode keeps free."""
+    """Marks within texts: characters of private use that occur in none of them."""
 
-    def __init__(self, names: Sequence[str]):
-        digits = str(secrets.randbits(64))
-        self.barrier, self.begin, self.end = (f"\ufdd0{digits}{c}" for c in "\ufdd1\ufdd2\ufdd3")
-        self._all = re.compile(f"\ufdd0{digits}[\ufdd1-\ufdd3]")
+    def __init__(self, names: Sequence[str], *, absent_from: Any):
+        used = set("".join(names) + _as_json(absent_from))
+        free = (chr(point) for point in random.Random().sample(_PRIVATE, len(_PRIVATE)))
+        unused = (character for character in free if character not in used)
+        self.barrier, self.begin, self.end = (next(unused) for _ in range(3))
+        self._all = re.compile(f"[{self.barrier}{self.begin}{self.end}]")
+        self.are_used = False
         self.names = tuple(names)
         self._starts = tuple({name[:k] for name in names for k in range(1, len(name))})
         self._ends = tuple({name[k:] for name in names for k in range(1, len(name))})
@@ -219,12 +234,7 @@ class _Marks:
             }
         if isinstance(value, list | tuple):
             return [self.put_into(entry) for entry in value]
-        if value is None or isinstance(value, int | float):
-            return value
-        raise DataError(
-            f"a message holds {value!r} of type {type(value).__name__}; use what JSON can hold: "
-            "strings, numbers, true, false, null, lists and objects."
-        )
+        return value
 
     def _steering(self, value: Any) -> Any:
         named = isinstance(value, str) and self._name is not None and self._name.search(value)
@@ -241,6 +251,11 @@ class _Marks:
             done = match.end()
             places[match.group()].append(size)
         parts.append(text[done:])
+        if len(begins) != len(ends) or any(a > b for a, b in zip(begins, ends, strict=True)):
+            raise DataError(
+                "the chat template cuts its {% generation %} blocks after they are written, so "
+                "that what is to be learnt is unknown; give a template that writes them whole."
+            )
         return _Plain("".join(parts), barriers, list(zip(begins, ends, strict=True)))
 
     def _barred(self, text: str) -> str:
@@ -256,11 +271,33 @@ class _Marks:
             places.add(text.index(core))
         if core and (core.endswith(self._starts) or self._is_within_a_name(core)):
             places.add(text.index(core) + len(core))
+        self.are_used |= bool(places)
         cuts = [0, *sorted(places), len(text)]
         return self.barrier.join(text[a:b] for a, b in pairwise(cuts)) if places else text
 
     def _is_within_a_name(self, text: str) -> bool:
         return any(text in name for name in self.names)
+
+
+_PRIVATE = range(0xF0000, 0xFFFFE)
+"""Unicode's plane 15, all of private use."""
+
+
+def _as_json(value: Any) -> str:
+    """A value as JSON, with all its characters; DataError for what JSON cannot hold."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_as_object)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"the messages hold what JSON cannot ({error}); use strings, numbers, true, false, "
+            "null, lists and objects."
+        ) from error
+
+
+def _as_object(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r:.80} of type {type(value).__name__}")
 
 
 def _mark_answers(
@@ -290,58 +327,4 @@ def _mark_answers(
     return "".join([*parts, text[done:]])
 
 
-class _GenerationBlocks(Extension):
-    """{% generation %} ... {% endgeneration %}, around what the assistant says."""
-
-    tags: set[str] = {"generation"}  # noqa: RUF012  as Jinja declares it
-
-    def parse(self, parser: Parser) -> nodes.Node:
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        call = self.call_method("mark", [nodes.ContextReference()])
-        return nodes.CallBlock(call, [], [], body).set_lineno(line)
-
-    def mark(self, context: Context, caller: Callable[[], str]) -> str:
-        """The block, between marks if `encode_chat` asks for them."""
-        begin, end = context.get("_generation_marks", ("", ""))
-        return begin + caller() + end
-
-
 _GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
-
-
-@lru_cache(maxsize=32)
-def _compiled(template: str) -> jinja2.Template:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationBlocks, loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json
-    return environment.from_string(
-        template, globals={"raise_exception": _raise, "strftime_now": _time_now}
-    )
-
-
-def _time_now(pattern: str) -> str:
-    return datetime.now().strftime(pattern)
-
-
-def _to_json(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """Jinja's own filter writes JSON for web pages, with & as \\u0026; models know the plain
-    one."""
-    return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators,
-        sort_keys=sort_keys,
-    )
-
-
-def _raise(message: str) -> None:
-    raise jinja2.TemplateError(message)

@@ -36,8 +36,11 @@ class TokenizerConfig:
     hash of their text, so independent of their order; none: from everything."""
 
     training_memory: int = 2_000_000_000
-    """Bytes that the table of counted words may take. Beyond it, parts of the table wait on disk,
-    and the rarest words, all of one count together, are left out."""
+    """Bytes that the counted words may take while they are counted and while pieces are learnt from
+    them: 16 for each byte of a different word and 16 more. What takes more while it is counted
+    waits on disk; where the words do, the rarest are left out, all of one count together. Beyond
+    it come the documents at hand, some megabytes for each thread, and what grows with vocab_size
+    alone, about a kilobyte for each token."""
 
     @classmethod
     def variants(cls) -> dict[str, type]:

@@ -8,11 +8,12 @@ Text goes through the same four steps in every tokenizer, each a part that can b
     tokens        ids to bytes, the way back
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from textus.errors import DataError
+from textus.tokenizer.ids import check_ids
 from textus.tokenizer.special import NameRule
 
 
@@ -35,7 +36,16 @@ class Model(Protocol):
     file `kernels.py` beside each model.
     """
 
+    @property
+    def unknown(self) -> int | None:
+        """The id that stands for what cannot be spelt; None where everything can be."""
+        ...
+
     def encode_word(self, word: bytes, /) -> list[int]: ...
+
+    def spelling_ids(self) -> Collection[int]:
+        """Every id that words are spelt with, that is all but `unknown`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +88,30 @@ class Definition:
     """A Jinja template that turns a conversation into text."""
 
     def __post_init__(self) -> None:
-        for kind, names in (("special", self.special_tokens), ("added", self.added_tokens)):
-            for name, id_ in names.items():
-                if not 0 <= id_ < len(self.tokens):
-                    raise DataError(
-                        f"the id {id_} of the {kind} token {name!r} is outside the vocabulary of "
-                        f"{len(self.tokens)} tokens"
-                    )
-                if not name:
-                    raise DataError(f"the {kind} token with the id {id_} has an empty name")
         if both := self.special_tokens.keys() & self.added_tokens.keys():
             raise DataError(f"the tokens {sorted(both)[:8]} are both special and added ones")
+        named = {**self.special_tokens, **self.added_tokens}
+        if "" in named:
+            raise DataError(f"the special or added token with the id {named['']} has an empty name")
+        size = len(self.tokens)
+        check_ids(named.values(), what="the ids of special and added tokens", size=size)
+        self._check_model()
         if self.end_of_text is not None and self.end_of_text not in self.special_tokens:
             raise DataError(f"the end of text {self.end_of_text!r} is no special token")
+        if not isinstance(self.chat_template, str | None):
+            raise DataError(f"the chat template {self.chat_template!r} is no text")
+
+    def _check_model(self) -> None:
+        """Special tokens must not come from text, but for an unknown one."""
+        size, spelling = len(self.tokens), self.model.spelling_ids()
+        for id_ in (max(spelling, default=-1), self.model.unknown):
+            if id_ is not None and id_ >= size:
+                raise DataError(
+                    f"the model has the id {id_}, outside the vocabulary of {size} tokens"
+                )
+        if both := self.special_ids().intersection(spelling):
+            names = [name for name, id_ in self.special_tokens.items() if id_ in both]
+            raise DataError(f"the special tokens {names[:8]} are also pieces of words")
 
     def special_ids(self) -> frozenset[int]:
         """The ids of the special tokens."""

@@ -27,14 +27,23 @@ _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 
 def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Address of element arguments[1] of the array arguments[0]."""
-    array = context.make_array(signature.args[0])(context, builder, arguments[0])
-    return builder.gep(array.data, [arguments[1]])
+    """Address of element arguments[1] of arguments[0], an array or a pointer."""
+    first = arguments[0]
+    if isinstance(signature.args[0], types.Array):
+        first = context.make_array(signature.args[0])(context, builder, first).data
+    return builder.gep(first, [arguments[1]])
+
+
+@intrinsic
+def pointer_to(typing: Any, array: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
+    """Pointer to an element of an array, or behind another pointer."""
+    return types.CPointer(array.dtype)(array, types.intp), _address
 
 
 @intrinsic
 def load64(typing: Any, array: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
-    """The eight bytes of a uint8 array from `index` on as one little-endian uint64."""
+    """The eight bytes of a uint8 array (or behind a pointer) from `index` on as one little-endian
+    uint64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address = _address(context, builder, signature, arguments)
@@ -43,6 +52,19 @@ def load64(typing: Any, array: Any, index: Any) -> tuple[Any, Callable[..., Any]
         return loaded
 
     return types.uint64(array, types.intp), generate
+
+
+@intrinsic
+def store64(typing: Any, out: Any, at: Any, word: Any) -> tuple[Any, Callable[..., Any]]:
+    """Writes a uint64, little-endian, to the eight bytes of a uint8 array from `at` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature, arguments)
+        stored = builder.store(arguments[2], builder.bitcast(address, ir.PointerType(_I64)))
+        stored.align = 1
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, types.uint64), generate
 
 
 @intrinsic

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from textus.text_array import TextArray
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.word_ids import WordIds
 
@@ -28,6 +29,12 @@ class OrdinaryText:
         self._word_ids = WordIds(definition.model)
         self._engine: Any = None
 
+    def prepare(self, num_characters: int) -> None:
+        """Makes the engine where so much text is to come: what normalizes the text first may be
+        compiled together with it."""
+        if self._engine_pays(num_characters):
+            self._made_engine()
+
     def encode(self, text: str) -> list[int]:
         """The ids of one text."""
         if self._engine_pays(len(text)):
@@ -46,6 +53,12 @@ class OrdinaryText:
         offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
         ids = np.fromiter(chain.from_iterable(rows), dtype=np.uint32, count=int(offsets[-1]))
         return ids, offsets
+
+    def encode_array(self, texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode_batch`, by the thread that calls."""
+        if self._engine_pays(len(texts.data)):
+            return self._made_engine().encode_buffer(texts.data, texts.offsets)
+        return self.encode_batch(list(texts), threads=1)
 
     def _engine_pays(self, num_characters: int) -> bool:
         loaded = self._engine is not None

@@ -1,6 +1,7 @@
 """The tokenizer: text to ids and ids to text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,16 +9,22 @@ import numpy as np
 
 from textus.errors import DataError
 from textus.text import replace_surrogates
+from textus.text_array import TextArray
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition, Normalizer
-from textus.tokenizer.formats.files import read_definition
-from textus.tokenizer.formats.tokenizer_json import write_tokenizer
+from textus.tokenizer.formats.files import read_definition, write_definition
 from textus.tokenizer.normalize import after_token
 from textus.tokenizer.offsets import offsets_of
 from textus.tokenizer.ordinary import OrdinaryText
-from textus.tokenizer.sampling import Sampler
+from textus.tokenizer.sampling import Sampler, Sampling
 from textus.tokenizer.special import Allowed, NameFinder, Stretch, allowed_names, refuse_names
 from textus.tokenizer.stream import StreamDecoder
+from textus.tokenizer.threads import check_threads
+from textus.tokenizer.unigram.model import Unigram
+from textus.tokenizer.unigram.nbest import best_cuts
+
+EncodeBatch = Callable[[list[str]], tuple[np.ndarray, np.ndarray]]
+"""Ordinary texts to all their ids, and the offsets between which each text's lie."""
 
 _BATCH_CHARACTERS = 1 << 25  # what encode_batch hands to the engine at once
 
@@ -35,7 +42,7 @@ class Tokenizer:
         self.definition = definition
         self.special_tokens = dict(definition.special_tokens)
         self._ordinary = OrdinaryText(definition)
-        self._sampler = Sampler(definition.model)
+        self._sampler = Sampler(definition)
         self._finders: dict[frozenset[str], NameFinder] = {}
         self._after_token = after_token(definition.normalizer)
 
@@ -67,6 +74,7 @@ class Tokenizer:
         DataError for an allowed name that is no special token.
         """
         ids: list[int] = []
+        self._ordinary.prepare(len(text))
         for part in self._parts(text, allowed_special, disallowed_special):
             ids += [part] if isinstance(part, int) else self._ordinary.encode(part)
         return ids
@@ -75,7 +83,7 @@ class Tokenizer:
         """The ids of each text as an array of uint32; special tokens are not looked for.
 
         Large batches are encoded by `threads` threads (None: one for each core); the ids are the
-        same for any number.
+        same for any number. Raises DataError for fewer than one thread.
         """
         ids, offsets = self.encode_joined(texts, threads=threads)
         return [ids[a:b] for a, b in pairwise(offsets.tolist())]
@@ -85,10 +93,15 @@ class Tokenizer:
     ) -> tuple[np.ndarray, np.ndarray]:
         """As `encode_batch`, in two arrays: all ids, uint32, and int64 offsets, one more than there
         are texts, between which each text's ids lie."""
-        blocks = [self._encode_block(block, threads) for block in _blocks(texts)]
-        ids = [np.empty(0, dtype=np.uint32), *(ids for ids, _ in blocks)]
-        counts = [np.zeros(1, dtype=np.int64), *(np.diff(offsets) for _, offsets in blocks)]
-        return np.concatenate(ids), np.cumsum(np.concatenate(counts))
+        check_threads(threads)
+        return self._encode_joined(texts, partial(self._ordinary.encode_batch, threads=threads))
+
+    def encode_array(self, texts: TextArray) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode_joined`, by the thread that calls; the texts become strings only where a
+        normalizer or added tokens ask for that."""
+        if self.definition.normalizer is not None or self.definition.added_tokens:
+            return self.encode_joined(texts, threads=1)
+        return self._ordinary.encode_array(texts)
 
     def encode_with_offsets(
         self,
@@ -131,10 +144,46 @@ class Tokenizer:
         `alpha` is for Unigram: a cut is drawn with this power of its probability (Kudo 2018).
         Raises DataError where the tokenizer is of another kind.
         """
-        words: list[str | int] = []
+        how = Sampling(seed=seed, dropout=dropout, alpha=alpha)
+        ids: list[int] = []
         for part in self._parts(text):
-            words += [part] if isinstance(part, int) else self.definition.splitter.split(part)
-        return self._sampler.ids(words, seed=seed, dropout=dropout, alpha=alpha)
+            ids += [part] if isinstance(part, int) else self._sampler.encode(part, how)
+        return ids
+
+    def encode_sampled_joined(
+        self,
+        texts: Iterable[str],
+        *,
+        seed: int,
+        dropout: float = 0.0,
+        alpha: float = 0.0,
+        threads: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of `encode_sampled` for each text, in two arrays as those of `encode_joined`; the
+        same for any number of `threads` (None: one for each core)."""
+        how = Sampling(seed=seed, dropout=dropout, alpha=alpha)
+        encode = partial(self._sampler.encode_batch, how=how, threads=threads)
+        return self._encode_joined(texts, encode)
+
+    def encode_nbest(self, text: str, n: int) -> list[list[int]]:
+        """The ids of the `n` likeliest cuts of `text`, or of all if there are fewer, the likeliest,
+        which is that of `encode`, first; in plain Python. Raises DataError where the tokenizer is
+        not of the kind Unigram, or `n` is below 1."""
+        model = self.definition.model
+        if not isinstance(model, Unigram):
+            raise DataError(
+                f"encode_nbest is not for a model of the kind {type(model).__name__}, whose cuts "
+                "have no probabilities; use a Unigram tokenizer."
+            )
+        if n < 1:
+            raise DataError(f"n={n} is below 1; ask for one cut or more.")
+        words: list[bytes | int] = []
+        for part in self._parts(text):
+            if isinstance(part, int):
+                words.append(part)
+            else:
+                words += [word.encode() for word in self.definition.splitter.split(part)]
+        return [list(cut.ids) for cut in best_cuts(model, words, n=n)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`, special tokens by name; bytes that are no UTF-8 become U+FFFD."""
@@ -175,20 +224,22 @@ class Tokenizer:
         """A decoder for ids that come one by one."""
         return StreamDecoder(self, drops_first_space=self.definition.drops_first_space)
 
-    def save(self, folder: str | Path) -> None:
-        """Writes tokenizer.json and tokenizer_config.json into a folder, which is made if need be;
-        Hugging Face's libraries load them."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tokenizer(self.definition, folder)
+    def save(self, path: str | Path) -> None:
+        """Writes tokenizer.json and tokenizer_config.json, which Hugging Face's libraries load,
+        into the folder `path`; or a file of another form, if its name is that of one.
+
+        The names are those of formats/files.py: `x.model`, `x.tiktoken`, `vocab.txt`, `vocab.json`
+        (with merges.txt). Raises DataError where such a form has no place for this tokenizer.
+        """
+        write_definition(self.definition, Path(path))
 
     @classmethod
-    def load(cls, path: Path) -> "Tokenizer":
+    def load(cls, path: str | Path) -> "Tokenizer":
         """Reads what `save` wrote, or a folder or file of another tool; see formats/files.py.
 
         Raises DataError naming the file that is missing, broken or of an unknown kind.
         """
-        return cls(read_definition(path))
+        return cls(read_definition(Path(path)))
 
     def __reduce__(self) -> tuple[type["Tokenizer"], tuple[Definition]]:
         return type(self), (self.definition,)  # caches need not travel to other processes
@@ -228,11 +279,20 @@ class Tokenizer:
             self._finders[allowed] = NameFinder(ids, self.definition.name_rules)
         return self._finders[allowed]
 
-    def _encode_block(self, texts: list[str], threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+    def _encode_joined(
+        self, texts: Iterable[str], encode: EncodeBatch
+    ) -> tuple[np.ndarray, np.ndarray]:
+        blocks = [self._encode_block(block, encode) for block in _blocks(texts)]
+        ids = [np.empty(0, dtype=np.uint32), *(ids for ids, _ in blocks)]
+        counts = [np.zeros(1, dtype=np.int64), *(np.diff(offsets) for _, offsets in blocks)]
+        return np.concatenate(ids), np.cumsum(np.concatenate(counts))
+
+    def _encode_block(self, texts: list[str], encode: EncodeBatch) -> tuple[np.ndarray, np.ndarray]:
         """As `encode_joined`; the ordinary stretches of all texts are encoded together."""
+        self._ordinary.prepare(sum(map(len, texts)))
         parts = [list(self._parts(text)) for text in texts]
         ordinary = [part for row in parts for part in row if isinstance(part, str)]
-        ids, offsets = self._ordinary.encode_batch(ordinary, threads=threads)
+        ids, offsets = encode(ordinary)
         if len(ordinary) == len(texts) and all(len(row) == 1 for row in parts):
             return ids, offsets
         encoded = iter([ids[a:b] for a, b in pairwise(offsets.tolist())])

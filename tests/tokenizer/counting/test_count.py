@@ -2,14 +2,13 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textus.errors import DataError
 from textus.tokenizer.counting import count as module
 from textus.tokenizer.counting.count import count_documents, count_words
-from textus.tokenizer.counting.word_counts import WordCounts
 from textus.tokenizer.normalize import Composed
 from textus.tokenizer.split.patterns import PATTERNS, PatternSplitter
 
@@ -56,6 +55,13 @@ def test_compiled_and_plain_counting_agree(texts):
     assert list(compiled.items()) == list(plain.items())
 
 
+@pytest.mark.parametrize("threads", [0, -2])
+@pytest.mark.parametrize("plain", [True, None])
+def test_fewer_threads_than_one_are_refused(threads, plain):
+    with pytest.raises(DataError, match=f"threads={threads} is below 1"):
+        count_documents([b"a"], SPLITTER, memory=PLENTY, threads=threads, plain=plain)
+
+
 def test_long_words_and_long_documents_are_counted():
     word = b"a" * 100_000
     documents = [word + b" " + word, b"", b"b" * 15, b"b" * 16, b"b" * 17, word]
@@ -77,7 +83,8 @@ def test_threads_and_order_do_not_matter(threads, monkeypatch):
 
 def numbered_words(n: int) -> list[str]:
     """Documents in which word number i occurs 1 + i % 7 times."""
-    return [f" w{i:x}x" * (1 + i % 7) for i in range(n)]
+    letters = str.maketrans("0123456789", "ghijklmnop")
+    return [f" w{i:x}x".translate(letters) * (1 + i % 7) for i in range(n)]
 
 
 @pytest.mark.parametrize("plain", [True, False])
@@ -86,7 +93,7 @@ def test_rarest_words_are_left_out_where_memory_is_short(plain, monkeypatch, tmp
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     documents = numbered_words(20_000)
     everything = counted(documents)
-    memory = sum(4 * len(word) + 24 for word, n in everything.items() if n >= 4)
+    memory = sum(16 * len(word) + 16 for word, n in everything.items() if n >= 4)
     words = count_documents(
         map(str.encode, documents), SPLITTER, memory=memory, plain=plain, threads=2
     )
@@ -96,17 +103,54 @@ def test_rarest_words_are_left_out_where_memory_is_short(plain, monkeypatch, tmp
     assert not os.listdir(tmp_path)
 
 
-def test_spilling_changes_nothing_while_memory_holds_the_words(monkeypatch):
+@pytest.mark.parametrize("plain", [True, False])
+def test_spilling_changes_nothing_while_memory_holds_the_words(plain, monkeypatch):
     monkeypatch.setattr(module, "_BATCH", 20_000)
-    monkeypatch.setattr(module, "_count_batch", always_spill(module._count_batch))
-    documents = [text.encode() for text in numbered_words(5_000)]
-    for plain in (True, False):
-        words = count_documents(documents, SPLITTER, memory=PLENTY, plain=plain, threads=2)
-        assert dict(words.items()) == counted(numbered_words(5_000))
+    runs = count_runs(monkeypatch)
+    documents = 12 * numbered_words(10_000)
+    words = count_documents(
+        map(str.encode, documents), SPLITTER, memory=2_000_000, plain=plain, threads=8
+    )
+    assert len(runs) > 2
+    assert dict(words.items()) == counted(documents)
 
 
-def always_spill(count_batch):
-    return lambda table, batch, runs, memory: count_batch(table, batch, runs, 0)
+def count_runs(monkeypatch) -> list[int]:
+    """What holds the number of words of each run that is written from now on."""
+    sizes: list[int] = []
+    add = module.Runs.add
+
+    def add_and_note(runs, parted):
+        sizes.append(parted.num_words())
+        add(runs, parted)
+
+    monkeypatch.setattr(module.Runs, "add", add_and_note)
+    return sizes
+
+
+def test_tables_hold_no_more_words_than_memory_allows(monkeypatch):
+    sizes = count_runs(monkeypatch)
+    one_document = "".join(numbered_words(100_000)).encode()
+    for threads in (1, 4):
+        sizes.clear()
+        count_documents([one_document], SPLITTER, memory=5_000_000, plain=False, threads=threads)
+        assert max(sizes) * threads < 5_000_000 / 24
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["a", "é", "Ж", "漢", "\u0301", "1", "'s", " ", "\n", "!", "\u3000"])),
+    st.sampled_from(sorted(PATTERNS)),
+    st.integers(1, 20),
+)
+def test_words_of_a_long_document_do_not_depend_on_where_it_is_cut(signs, pattern, size):
+    text = "".join(signs).encode()
+    splitter = PatternSplitter(pattern=pattern)
+    expected = count_documents([text], splitter, memory=PLENTY, plain=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BATCH", size)
+        words = count_documents([text], splitter, memory=PLENTY, plain=False, threads=2)
+    assert list(words.items()) == list(expected.items())
 
 
 def test_temporary_files_are_removed_on_an_error(tmp_path, monkeypatch):
@@ -164,26 +208,3 @@ def test_progress_reports_bytes_read():
         progress=lambda done, total, text: seen.append(done),
     )
     assert seen == [3, 9]
-
-
-@given(st.dictionaries(st.binary(min_size=1, max_size=40), st.integers(1, 2**40)))
-def test_arrays_are_sorted_alike_from_any_order(counts):
-    words = list(counts)
-    lengths = np.array([len(word) for word in words], np.int64)
-    numbers = np.array([counts[word] for word in words], np.int64)
-    data = np.frombuffer(b"".join(words), np.uint8)
-    expected = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    assert list(WordCounts.sorted(data, lengths, numbers).items()) == expected
-    assert list(WordCounts.of(counts).items()) == expected
-
-
-@given(st.dictionaries(st.binary(min_size=1, max_size=9), st.integers(1, 5)), st.integers(0, 400))
-def test_words_of_one_count_stay_or_go_together(counts, memory):
-    words = WordCounts.of(counts).within(memory)
-    kept = dict(words.items())
-    lowest = min(kept.values(), default=6)
-    assert kept == {word: n for word, n in counts.items() if n >= lowest}
-    assert sum(4 * len(word) + 24 for word in kept) <= memory
-    more = {word: n for word, n in counts.items() if n >= lowest - 1}
-    assert kept == counts or sum(4 * len(w) + 24 for w in more) > memory or more == kept
-    assert words.occurrences_left_out == sum(counts.values()) - sum(kept.values())

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textus.errors import DataError
+from textus.text_array import TextArray
 from textus.tokenizer import compiling
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition
@@ -58,6 +59,13 @@ def encoder(definition):
     encoder = Encoder(definition)
     encoder.encode(b"compiles the kernels")
     return encoder
+
+
+@pytest.fixture(scope="module")
+def encoder_of_words(definition):
+    """One whose texts are cut in Python."""
+    splitter = PatternSplitter(pattern=r"\w+|\W")
+    return Encoder(dataclasses.replace(definition, splitter=splitter))
 
 
 @pytest.fixture
@@ -226,3 +234,19 @@ def test_words_of_characters_are_those_of_the_twin(spelt, leftmost, text):
     )
     definition = text_definition(model)
     assert encode(Encoder(definition), text) == twin(definition, text)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=6), TEXTS, st.integers(1, 200))
+def test_texts_in_one_array_have_the_ids_that_they_have_apart(
+    encoder, encoder_of_words, before, texts, after, group
+):
+    """Whatever lies around them, and in whatever groups they are encoded."""
+    array = TextArray.of([before, *texts, after])
+    for some in (encoder, encoder_of_words):
+        expected, places = some.encode_batch([text.encode() for text in texts], threads=1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(encoder_module, "_GROUP", group)
+            ids, offsets = some.encode_buffer(array.data, array.offsets[1:-1])
+        assert (ids.dtype, offsets.dtype) == (np.uint32, np.int64)
+        assert ids.tolist() == expected.tolist()
+        assert offsets.tolist() == places.tolist()

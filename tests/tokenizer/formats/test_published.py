@@ -1,5 +1,7 @@
 """The published vocabularies, where a package or cache that carries them is at hand."""
 
+import gzip
+
 import pytest
 import tiktoken
 from hypothesis import given, settings
@@ -67,8 +69,16 @@ def test_what_is_not_at_hand_is_an_error_with_the_remedy(monkeypatch, tmp_path):
         published("gpt5")
 
 
-def test_file_that_is_another_is_passed_over(monkeypatch, tmp_path):
-    monkeypatch.setattr(subject, "_places", lambda known: [tmp_path / "ranks"])
-    (tmp_path / "ranks").write_bytes(b"IQ== 0\n")
-    with pytest.raises(DataError, match="not on this machine"):
+PACKED = gzip.compress(bytes(range(256)) * 9)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"IQ== 0\n", PACKED, PACKED[:-20], PACKED[:9], PACKED[:12] + b"\xff\xff" + PACKED[14:]],
+)
+def test_file_that_is_damaged_or_another_is_named(monkeypatch, tmp_path, content):
+    file = tmp_path / "ranks.gz"
+    monkeypatch.setattr(subject, "_places", lambda known: [tmp_path / "none", file])
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"not on this machine: .*/ranks.gz is damaged.*remove it"):
         published("gpt2")

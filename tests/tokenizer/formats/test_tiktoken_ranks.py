@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 from itertools import product
 
 import pytest
@@ -14,6 +15,7 @@ from textus.tokenizer.formats.tiktoken_ranks import (
     read_ranks,
     write_ranks,
 )
+from textus.tokenizer.normalize import Composed
 from textus.tokenizer.split.patterns import PATTERNS
 from textus.tokenizer.tokenizer import Tokenizer
 
@@ -63,6 +65,40 @@ def test_written_ranks_are_read_by_tiktoken(tokenizer, scripts, tmp_path):
     for text in scripts:
         assert theirs.encode_ordinary(text) == tokenizer.encode(text)
     assert read_ranks(file.read_bytes(), origin="") == tokenizer.definition.model.ids
+
+
+def test_a_normalizer_has_no_place_beside_ranks(tokenizer, tmp_path):
+    normalized = dataclasses.replace(tokenizer.definition, normalizer=Composed())
+    with pytest.raises(DataError, match=r"tiktoken changes no text.*Composed"):
+        write_ranks(normalized, tmp_path / "ours.tiktoken")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "here holds no token"),
+        (b"\n\n", "here holds no token"),
+        (b"YQ== 0\nYg== 1000000000000\n", "its ranks are 2 and go up to 1000000000000"),
+        (b"YQ== 0\nYg== -1\n", "its ranks include -1"),
+        (b"YQ== 0\nYg== 0\n", "not each given once"),
+        (b"YQ== 0\nYQ== 1\n", "line 2 of here gives b'a' another rank"),
+        (b"YQ== " + b"9" * 5000, "line 1 of here"),
+    ],
+)
+def test_what_are_no_ranks_is_refused(content, reason):
+    with pytest.raises(DataError, match=f"{reason}.*copy the file"):
+        read_ranks(content, origin="here")
+
+
+@pytest.mark.parametrize(
+    ("special", "reason"),
+    [({"x": 10**12}, "go up to"), ({"x": 3}, "not each given once"), ({"x": -1}, "include -1")],
+)
+def test_special_tokens_that_do_not_fit_the_ranks_are_refused(special, reason):
+    ranks = {token: rank for rank, token in enumerate(BYTES)}
+    with pytest.raises(DataError, match=reason):
+        definition_of_ranks(ranks, pattern="gpt2", special_tokens=special, end_of_text=None)
 
 
 @pytest.mark.parametrize("line", [b"IQ==", b"IQ== x", b"I 1", b"IQ== 1 2", b"\xff 1"])

@@ -127,7 +127,7 @@ def change(content: dict, path: str, value: object) -> None:
     *parents, last = path.split("/")
     for parent in parents:
         content = content[int(parent) if isinstance(content, list) else parent]
-    content[last] = value
+    content[int(last) if isinstance(content, list) else last] = value
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,25 @@ def change(content: dict, path: str, value: object) -> None:
         ("model/merges", ["a b c"], "merge .a b c. is no pair"),
         ("model/merges", ["Q Z"], "no token for the merge of b'Q' and b'Z'"),
         ("model/merges", ["<|endoftext| >"], "also made by a merge"),
-        ("model/vocab/Ġ", 99_999, "3000 ids go up to 99999"),
+        ("model/vocab/Ġ", 99_999, "its ids are 3000 and go up to 99999"),
         ("model/vocab/Ġ", 4, "not each given once"),
-        ("model/vocab/Ġ", "4", "not numbers"),
+        ("model/vocab/Ġ", "4", "'4', which is no whole number"),
+        ("model/vocab/Ġ", True, "True, which is no whole number"),
+        ("model/vocab/Ġ", 300.0, "300.0, which is no whole number"),
+        ("model/vocab/Ġ", -1, "include -1; they are numbers from 0 on"),
+        ("model/vocab/Ġ", 10**15, "go up to 1000000000000000"),
+        ("model/ignore_merges", "false", "ignore_merges is 'false', neither true nor false"),
+        ("added_tokens/0/lstrip", 1, "lstrip is 1, neither true nor false"),
+        ("added_tokens/0/content", 5, "content is 5, no text"),
+        ("model/vocab/Ġ\ud800", 3000, "no '.ud800'"),
+        ("normalizer", {"type": "Strip", "strip_left": 0, "strip_right": True}, "strip_left is 0"),
+        ("normalizer", {"type": "Replace", "pattern": {"String": 5}, "content": ""}, "String is 5"),
+        ("normalizer", {"type": "Replace", "pattern": {"String": ""}, "content": ""}, "nothing"),
+        ("normalizer", {"type": "BertNormalizer", "lowercase": "yes"}, "lowercase is 'yes'"),
+        ("normalizer", {"type": "Precompiled", "precompiled_charsmap": "é"}, "ASCII"),
+        ("normalizer", {"type": "Precompiled", "precompiled_charsmap": "AA=\nA"}, "base64"),
+        ("pre_tokenizer/pretokenizers/0/pattern/Regex", "(", "pattern"),
+        ("pre_tokenizer/pretokenizers/0/pattern/Regex", 5, "Regex is 5, no text"),
         ("model/vocab", {}, "there is no 'Ġ'"),
         ("added_tokens/0/id", 7, "another id in the vocabulary"),
         ("added_tokens/0/special", False, "'<.endoftext.>' is no special token"),
@@ -166,6 +182,103 @@ def test_tokenizer_of_another_kind_is_refused_with_the_reason(
     change(content, path, value)
     file.write_text(json.dumps(content))
     with pytest.raises(DataError, match=rf"tokenizer\.json.*{reason}.*train the tokenizer anew"):
+        Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "step"),
+    [
+        ("normalizer", "normalizers", {"type": "NFC"}),
+        ("pre_tokenizer", "pretokenizers", {"type": "ByteLevel", "add_prefix_space": False}),
+        ("decoder", "decoders", {"type": "ByteLevel"}),
+        ("post_processor", "processors", {"type": "ByteLevel"}),
+    ],
+)
+def test_sequences_may_lie_within_one_another(tokenizer, tmp_path, part, field, step):
+    tokenizer.save(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content[part] = step
+    file.write_text(json.dumps(content))
+    plain = Tokenizer.load(tmp_path).definition
+    text = json.dumps(content | {part: "HERE"})
+    opening = json.dumps({"type": "Sequence", field: []}).removesuffix("]}")
+    for depth in (1, 300):
+        nested = opening * depth + json.dumps(step) + "]}" * depth
+        file.write_text(text.replace('"HERE"', nested))
+        assert Tokenizer.load(tmp_path).definition == plain
+    file.write_text(text.replace('"HERE"', opening * 100_000 + json.dumps(step) + "]}" * 100_000))
+    with pytest.raises(DataError, match=r"tokenizer\.json is not JSON \(maximum recursion"):
+        Tokenizer.load(tmp_path)
+
+
+def test_without_use_regex_words_are_gpt2s(tokenizer, tmp_path, scripts):
+    """Hugging Face's library takes it for true where the file does not say."""
+    tokenizer.save(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    content["pre_tokenizer"] = level
+    file.write_text(json.dumps(content))
+    loaded, theirs = Tokenizer.load(tmp_path), HuggingFaceTokenizer.from_file(str(file))
+    assert loaded.definition.splitter == PatternSplitter(pattern="gpt2")
+    for text in [*scripts, "it's 12345 don't"]:
+        assert loaded.encode(text) == theirs.encode(text).ids
+    content["pre_tokenizer"] = level | {"use_regex": None}
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="use_regex is None, neither true nor false"):
+        Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"{{ bos_token }}\xe9", None])
+def test_a_template_file_that_cannot_be_read_is_named(tokenizer, tmp_path, content):
+    tokenizer.save(tmp_path)
+    file = tmp_path / "chat_template.jinja"
+    file.mkdir() if content is None else file.write_bytes(content)
+    reason = "cannot be read" if content is None else "is not UTF-8 \\(at byte 15\\)"
+    with pytest.raises(DataError, match=f"chat_template.jinja {reason}"):
+        Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("vocab", "reason"),
+    [
+        ({"[UNK]": 0, "a": 5_000_000_000}, "its ids are 3 and go up to 5000000000"),
+        ({"[UNK]": 0, "a": -1}, "include -1"),
+        ({"[UNK]": 0, "a": 0}, "not each given once"),
+        ({"[UNK]": 0, "a": 1.0}, r"1\.0, which is no whole number"),
+    ],
+)
+def test_ids_of_wordpiece_are_checked(tmp_path, vocab, reason):
+    Tokenizer(own_forms()["bert"]).save(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["model"]["vocab"] = {"<|endoftext|>": 7} | vocab
+    content["added_tokens"][0]["id"] = 7
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=reason):
+        Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("model/unk_id", True, "unk_id include True, which is no whole number"),
+        ("model/unk_id", -1, "unk_id include -1"),
+        ("model/unk_id", 10**9, "unk_id include 1000000000, outside"),
+        ("model/vocab/260/1", float("nan"), "score nan is no number"),
+        ("model/vocab/260/1", "-1", "not supported between"),
+        ("model/byte_fallback", 1, "byte_fallback is 1, neither true nor false"),
+    ],
+)
+def test_numbers_of_unigram_are_checked(tmp_path, path, value, reason):
+    Tokenizer(own_forms()["characters"]).save(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["added_tokens"] = content["added_tokens"][1:]
+    change(content, path, value)
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=reason):
         Tokenizer.load(tmp_path)
 
 

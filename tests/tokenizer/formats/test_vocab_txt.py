@@ -49,6 +49,14 @@ def test_written_file_is_the_one_that_was_read(file, tmp_path):
     assert (tmp_path / "again.txt").read_text() == file.read_text()
 
 
+def test_a_file_in_another_encoding_or_none_is_refused(file):
+    file.write_bytes("[UNK]\nété\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"vocab\.txt is not UTF-8 \(at byte 6\)"):
+        Tokenizer.load(file)
+    with pytest.raises(DataError, match="nowhere does not exist"):
+        read_vocab_txt(file.with_name("nowhere"))
+
+
 @pytest.mark.parametrize(("text", "reason"), [("[UNK]\na\na\n", "'a' twice"), ("a\n", r"no.*UNK")])
 def test_broken_file_is_refused_with_the_reason(file, text, reason):
     file.write_text(text)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from textus.tokenizer.split.kernels import PADDING, SLACK, word_cutter, word_starts
 from textus.tokenizer.split.patterns import PATTERNS, PatternSplitter
@@ -15,6 +16,11 @@ RUNS = ("a", "A", " ", "\n", "^", "1", "é", "\u3000", " \n", "'s", "!\n", "漢A
 unhurried = settings(deadline=None, max_examples=40)  # the first example may compile
 
 
+@njit
+def find_starts(*arguments):
+    return word_starts(*arguments)
+
+
 def cut(pattern: str, data: bytes, *, limit: int, scalar: bool, before: bytes = b"") -> list[bytes]:
     """The words of a document, found in calls for `limit` bytes each; `before` lies before it."""
     padded = np.frombuffer(before + data + bytes(PADDING), np.uint8)
@@ -23,7 +29,7 @@ def cut(pattern: str, data: bytes, *, limit: int, scalar: bool, before: bytes = 
     cutter = word_cutter(pattern, scalar=scalar)
     position, edges = begin, [begin]
     while position < end:
-        count = word_starts(cutter, padded, begin, position, position + limit, end, starts)
+        count = find_starts(cutter, padded, begin, position, position + limit, end, starts)
         assert count > 0
         edges += starts[1 : count + 1].tolist()
         position = edges[-1]

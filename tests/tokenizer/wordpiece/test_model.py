@@ -1,5 +1,7 @@
 """Longest match: the definition's laws, and the same ids as Hugging Face's model."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,25 @@ def test_the_bytes_form_needs_every_byte_of_either_kind():
         LongestMatch(initial=every, continuation={b: i for b, i in every.items() if b != b"\xff"})
     with pytest.raises(DataError, match="max_word_chars=7"):
         LongestMatch(initial=every, continuation=every, max_word_chars=7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"initial": {b"a": -1}}, "include -1; they are numbers from 0 on"),
+        ({"initial": {b"a": 1, b"b": 1}}, "not each given once"),
+        ({"continuation": {b"a": 1.5}}, r"include 1\.5, which is no whole number"),
+        ({"continuation": {b"a": 1 << 31}}, "include 2147483648, outside"),
+        ({"unknown": "0"}, "include '0', which is no whole number"),
+        ({"max_word_chars": 1 << 63}, "max_word_chars=9223372036854775808 is no number from 0"),
+        ({"max_word_chars": 1.0}, r"max_word_chars=1\.0 is no number from 0"),
+    ],
+)
+def test_numbers_that_are_no_ids_are_refused(changes, message):
+    fields: dict[str, Any] = {"initial": {b"a": 1}, "continuation": {}, "unknown": 0}
+    LongestMatch(**fields)
+    with pytest.raises(DataError, match=message):
+        LongestMatch(**fields | changes)
 
 
 ALPHABET = "ab é漢"

@@ -11,21 +11,22 @@ from tokenizers import Tokenizer as TheirTokenizer
 from tokenizers import models, trainers
 
 from textus.errors import DataError
-from textus.tokenizer.bert import WHITE_SPACE, BertNormalizer, BertSplitter
+from textus.tokenizer import bert
+from textus.tokenizer.bert import BertNormalizer, BertSplitter
 from textus.tokenizer.config import WordPieceConfig
+from textus.tokenizer.counting import count
 from textus.tokenizer.counting.word_counts import WordCounts
 from textus.tokenizer.formats.byte_level import to_characters
 from textus.tokenizer.split.patterns import PatternSplitter
+from textus.tokenizer.wordpiece import train
 from textus.tokenizer.wordpiece.ranking import compare_products
 from textus.tokenizer.wordpiece.reference import learn_by_frequency, learn_by_likelihood
 from textus.tokenizer.wordpiece.spelling import Spelling, spell_bytes, spell_characters
 from textus.tokenizer.wordpiece.train import (
-    Chunks,
     learn_pieces,
     merges_by_frequency,
     merges_by_likelihood,
     train_wordpiece,
-    words_of_chunks,
 )
 
 Criterion = Literal["frequency", "likelihood"]
@@ -180,11 +181,10 @@ def test_without_text_there_is_nothing_to_learn(form: Form, texts: list[str]):
         train_wordpiece(texts, WordPieceConfig(form=form))
 
 
-def test_berts_words_can_be_counted_by_chunks(scripts: list[str], corpus: list[str]):
-    chunks = Counter(chain.from_iterable(map(Chunks().split, scripts + corpus)))
-    counts = dict(words_of_chunks(counted(chunks)).items())
-    words = words_of(scripts + corpus, form="bert")
-    spaces = {word.encode() for word in words if ord(word[0]) in WHITE_SPACE}
-    for space in spaces:
-        counts.pop(space, None)
-    assert counts == {w.encode(): n for w, n in words.items() if w.encode() not in spaces}
+def test_much_text_is_normalized_by_kernels_to_the_same_pieces(corpus, monkeypatch):
+    config = WordPieceConfig(vocab_size=500, form="bert")
+    plain = train_wordpiece(corpus, config)
+    monkeypatch.setattr(train, "_SMALL", 1000)
+    monkeypatch.setattr(count, "_SMALL", 1000)
+    assert train_wordpiece(corpus, config) == plain
+    assert bert._loaded

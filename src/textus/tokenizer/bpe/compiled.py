@@ -10,6 +10,7 @@ from textus.tokenizer.bpe.spans import UNLIMITED
 
 _PHASE = 6  # times the merges done: for so many pairs there is room at the next count of all
 _SPARE_PLACES = 2  # times the places there are: room for those of new pairs, too
+_SAMPLED = 16  # entries of the sketch from which one is taken to choose the threshold
 _PLACES_A_SLICE = 2_000_000  # some tenths of a second, after which Ctrl-C gets its turn
 
 
@@ -29,19 +30,16 @@ class CompiledLearner:
         spans: np.ndarray | None = None,
         max_words: int = UNLIMITED,
     ):
-        self._words = kernels.Words(
-            rows.symbols,
-            np.append(rows.starts, rows.symbols.size),
-            rows.counts,
-            np.empty(0, np.int32),
-        )
+        steps = np.stack([rows.starts, rows.counts], axis=1)
+        steps = np.concatenate([steps, [[rows.symbols.size, 0]]])
+        self._words = kernels.Words(rows.symbols, steps, np.empty(0, np.int32))
         self._lengths = np.ones(first_id + max_merges, np.int32)
         self._spans = np.zeros((self._lengths.size, 3), np.int32) if spans is None else spans
         self._max_words = max_words
         self._merges = np.empty((max_merges, 2), np.int32)
         self._state = np.array([0, first_id])
         self._min_frequency = min_frequency
-        self._sketch = np.empty(_power_of_two(rows.symbols.size // 4), np.int64)
+        self._sketch = np.empty(_power_of_two(rows.symbols.size // 8), np.int64)
         self._threshold = int(np.iinfo(np.int64).max)
 
     def merges(self) -> np.ndarray:
@@ -84,8 +82,9 @@ class CompiledLearner:
         self._sketch_counts()
         done = int(self._state[0])
         wanted = min(_PHASE * done + 1000, 4 * (len(self._merges) - done) // 3 + 100)
-        wanted = min(wanted, self._sketch.size)
-        reached = int(np.partition(self._sketch, -wanted)[-wanted])
+        some = self._sketch[::_SAMPLED]
+        wanted = min(wanted // _SAMPLED + 1, some.size)
+        reached = int(np.partition(some, -wanted)[-wanted])
         self._threshold = max(min(reached, self._threshold - 1), self._min_frequency)
 
     def _sketch_counts(self) -> None:
@@ -96,62 +95,61 @@ class CompiledLearner:
         words = self._words
         size = kernels.close_up(words, self._lengths)
         self._lengths[:] = 1
-        blocks = np.arange(0, size, kernels.BLOCK)
-        steps = np.searchsorted(words.step_starts, blocks, side="right") - 1
+        starts = np.ascontiguousarray(words.steps[:, kernels.START])
+        steps = np.searchsorted(starts, np.arange(0, size, kernels.BLOCK), side="right") - 1
         self._words = words._replace(
             symbols=words.symbols[:size], step_of_block=steps.astype(np.int32)
         )
+        self._pairs, self._near = _table(0), _neighbours(0, 0)  # their memory is needed anew
 
     def _count_pairs(self) -> None:
         """Makes the tables anew, for all pairs from the threshold on."""
-        pairs = self._table_of_pairs()
-        frequent = pairs.counts >= self._threshold
-        sizes = pairs.sizes[frequent]
-        largest = int(sizes.max(initial=0))
-        num_pairs = pairs.keys.size // 2
-        self._pairs = pairs._replace(
-            places=np.empty(_SPARE_PLACES * int(sizes.sum()) + 2 * largest, np.int32),
-            heap_counts=np.empty(num_pairs, np.int64),
-            heap_keys=np.empty(num_pairs, np.uint64),
-        )
-        kernels.list_places(self._words, self._sketch, self._pairs, self._threshold)
+        pairs = self._counted()
+        table = pairs.table
+        frequent = np.flatnonzero(table[:, kernels.TIMES] >= self._threshold)
+        keys, counts, _, sizes = table[frequent].T
+        heap = np.empty((len(table) // 2, 2), np.int64)
+        order = np.lexsort((keys, -counts))
+        heap[: order.size, 0], heap[: order.size, 1] = counts[order], keys[order]
+        total, largest = int(sizes.sum()), int(sizes.max(initial=0))
+        table[frequent, kernels.FIRST] = np.cumsum(sizes) - sizes
+        table[frequent, kernels.SIZE] = 0
+        pairs.used[1:] = total, order.size
+        places = np.empty(_SPARE_PLACES * total + 2 * largest, np.int32)
+        self._pairs = pairs._replace(places=places, heap=heap)
+        kernels.find_pairs(self._words, self._sketch, self._pairs, self._threshold, True)
         self._near = _neighbours(self._lengths.size, 2 * largest)
 
-    def _table_of_pairs(self) -> kernels.Pairs:
+    def _counted(self) -> kernels.Pairs:
         """The pairs from the threshold on, counted, in a table with room for as many more."""
-        num_slots = 1 << 10
+        found = int(np.count_nonzero(self._sketch >= self._threshold))
+        # a merge makes at most so many new pairs that reach the threshold
+        fresh = min(2 * int(self._sketch.max()) // self._threshold, 2 * self._lengths.size)
+        num_slots = _power_of_two(4 * (found + fresh))
         while True:
-            pairs = _tables(num_slots)
-            if kernels.count_pairs(self._words, self._sketch, pairs, self._threshold):
-                # a merge makes at most so many new pairs that reach the threshold
-                fresh = 2 * int(pairs.counts.max()) // self._threshold
-                if 4 * (pairs.used[0] + min(fresh, 2 * self._lengths.size)) <= num_slots:
-                    return pairs
+            pairs = _table(num_slots)
+            if kernels.find_pairs(self._words, self._sketch, pairs, self._threshold, False):
+                return pairs
             num_slots *= 2
 
 
-def _tables(num_slots: int) -> kernels.Pairs:
+def _table(num_slots: int) -> kernels.Pairs:
+    table = np.zeros((num_slots, 4), np.int64)
+    table[:, kernels.KEY] = kernels.EMPTY
     return kernels.Pairs(
-        keys=np.full(num_slots, kernels.EMPTY),
-        counts=np.zeros(num_slots, np.int64),
-        starts=np.empty(num_slots, np.int64),
-        sizes=np.zeros(num_slots, np.int64),
+        table=table,
         places=np.empty(0, np.int32),
-        heap_counts=np.empty(0, np.int64),
-        heap_keys=np.empty(0, np.uint64),
+        heap=np.empty((0, 2), np.int64),
         used=np.zeros(3, np.int64),
     )
 
 
 def _neighbours(vocabulary: int, num_places: int) -> kernels.Neighbours:
     return kernels.Neighbours(
-        counts=np.zeros((2, vocabulary), np.int64),
-        sizes=np.zeros((2, vocabulary), np.int64),
+        sums=np.zeros((2, vocabulary, 2), np.int64),
         met=np.empty((2, vocabulary), np.int32),
-        nums=np.zeros(2, np.int64),
-        mets=np.zeros(2, np.int64),
-        ids=np.empty((2, num_places), np.int32),
-        places=np.empty((2, num_places), np.int32),
+        found=np.empty((2, num_places, 2), np.int32),
+        nums=np.zeros((2, 2), np.int64),
     )
 
 

@@ -6,9 +6,18 @@ import numpy as np
 from numba import njit
 
 from textus.tokenizer.bpe.characters import character_length, is_character
-from textus.tokenizer.bpe.pairs import LIMIT, NO_RANK, PairTable, byte_ranks, pair_table, rank_of
+from textus.tokenizer.bpe.lanes import LANES, cut_lanes
+from textus.tokenizer.bpe.pairs import (
+    LIMIT,
+    NO_RANK,
+    PairTable,
+    byte_ranks,
+    packed_rank,
+    pair_table,
+    rank_of,
+)
 from textus.tokenizer.bpe.tokens import TokenTable, find_token, token_table
-from textus.tokenizer.engine.cutting import cuts
+from textus.tokenizer.engine.cutting import cuts, cuts_many
 from textus.tokenizer.native import (
     COUNTED,
     INNER,
@@ -99,8 +108,19 @@ def cut_word(data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: An
     return at
 
 
+@cuts_many(MergeTables)
+@njit(cache=True, **UNCOUNTED)
+def cut_short_words(
+    data: Any, words: Any, num: Any, tables: Any, scratch: Any, out: Any, counts: Any
+) -> Any:
+    """`cut_word` for `num` words of at most 15 bytes at once; returns `num`."""
+    for first in range(0, num, LANES):
+        cut_lanes(data, words, first, min(LANES, num - first), tables, scratch, out, counts)
+    return num
+
+
 @njit(**UNCOUNTED, **INNER)
-def _start(data: Any, start: Any, n: Any, tables: Any, symbols: Any, ranks: Any) -> None:
+def start_symbols(data: Any, start: Any, n: Any, tables: Any, symbols: Any, ranks: Any) -> None:
     """The symbols of `n` bytes, and the ranks of each with the next."""
     left = data[_U(start)]
     symbols[_U(0)] = tables.byte_symbols[_U(left)]
@@ -113,12 +133,6 @@ def _start(data: Any, start: Any, n: Any, tables: Any, symbols: Any, ranks: Any)
 
 
 @njit(**UNCOUNTED, **INNER)
-def _entry(rank: Any, place: Any) -> Any:
-    """A rank and, in six bits, the place where it stands; NO_RANK where there is none."""
-    return rank if rank == NO_RANK else (rank << np.uint32(6)) | np.uint32(place)
-
-
-@njit(**UNCOUNTED, **INNER)
 def _merge_short(
     data: Any, start: Any, n: Any, tables: Any, symbols: Any, ranks: Any, out: Any, at: Any
 ) -> Any:
@@ -127,9 +141,9 @@ def _merge_short(
     The symbols that are left are the bits of `alive`.
     """
     pairs = tables.pairs
-    _start(data, start, n, tables, symbols, ranks)
+    start_symbols(data, start, n, tables, symbols, ranks)
     for i in range(n):
-        ranks[_U(i)] = _entry(ranks[_U(i)], i)
+        ranks[_U(i)] = packed_rank(ranks[_U(i)], i)
     width = (n + 15) & ~15
     for i in range(n, width):
         ranks[_U(i)] = NO_RANK
@@ -154,10 +168,10 @@ def _merge_short(
         ahead = alive & ((_ONE << place) - _ONE)
         if behind:
             other = symbols[trailing_zeros(behind)]
-            ranks[place] = _entry(rank_of(symbol, other, pairs), place)
+            ranks[place] = packed_rank(rank_of(symbol, other, pairs), place)
         if ahead:
             left = _U(63) - leading_zeros(ahead)
-            ranks[left] = _entry(rank_of(symbols[left], symbol, pairs), left)
+            ranks[left] = packed_rank(rank_of(symbols[left], symbol, pairs), left)
     while alive:
         out[_U(at)] = pairs.ids[_U(symbols[trailing_zeros(alive)])]
         at += 1
@@ -170,7 +184,7 @@ def _merge_long(data: Any, start: Any, n: Any, tables: Any, out: Any, at: Any) -
     """Merges any number of symbols."""
     symbols, ranks = np.empty(n, dtype=np.uint32), np.empty(n, dtype=np.uint32)
     following = np.empty(n, dtype=np.int64)
-    _start(data, start, n, tables, symbols, ranks)
+    start_symbols(data, start, n, tables, symbols, ranks)
     merge_by_heap(symbols, ranks, following, tables.pairs)
     place = 0
     while place < n:
@@ -245,11 +259,11 @@ def merge_by_heap(symbols: Any, ranks: Any, following: Any, pairs: Any) -> None:
     size = 0
     for i in range(n):
         following[i], preceding[i] = i + 1, i - 1
-        size = _push(heap, size, ranks[i], i)
+        size = push(heap, size, ranks[i], i)
     while size:
         best = heap[0]
         size -= 1
-        _sift_down(heap, size, heap[size])
+        sift_down(heap, size, heap[size])
         place = np.int64(best & _PLACE)
         rank = np.uint32(best >> _PLACE_BITS)
         if ranks[place] != rank:
@@ -262,14 +276,14 @@ def merge_by_heap(symbols: Any, ranks: Any, following: Any, pairs: Any) -> None:
         if after < n:
             preceding[after] = place
             ranks[place] = rank_of(symbols[place], symbols[after], pairs)
-            size = _push(heap, size, ranks[place], place)
+            size = push(heap, size, ranks[place], place)
         if before >= 0:
             ranks[before] = rank_of(symbols[before], symbols[place], pairs)
-            size = _push(heap, size, ranks[before], before)
+            size = push(heap, size, ranks[before], before)
 
 
 @njit(**UNCOUNTED, **INNER)
-def _push(heap: Any, size: Any, rank: Any, place: Any) -> Any:
+def push(heap: Any, size: Any, rank: Any, place: Any) -> Any:
     """Adds a pair to the heap if it has a rank; returns the new size."""
     if rank == NO_RANK:
         return size
@@ -283,7 +297,7 @@ def _push(heap: Any, size: Any, rank: Any, place: Any) -> Any:
 
 
 @njit(**UNCOUNTED, **INNER)
-def _sift_down(heap: Any, size: Any, entry: Any) -> None:
+def sift_down(heap: Any, size: Any, entry: Any) -> None:
     """Puts `entry` into the heap in place of its first one."""
     place = 0
     child = 1

@@ -1,12 +1,13 @@
 """The learnt merges, and how they cut a word: `Merges.encode_word`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from textus.errors import DataError
 from textus.tokenizer.bpe.merge import merge_word
+from textus.tokenizer.ids import check_model_ids
 
 Pair = tuple[int, int]
 
@@ -57,6 +58,8 @@ class Merges:
                 "the vocabulary has no token for a character that is no token; give byte_ids or "
                 "unknown"
             )
+        pieces = [*self.ids.values(), *self.symbols.values()]
+        check_model_ids(pieces, byte_ids=self.byte_ids, unknown=self.unknown)
         known = set(self.ids.values())
         if lost := [pair for pair in self.merges if not known.issuperset(pair)]:
             raise DataError(f"the merge {lost[0]} is of ids that are no tokens")
@@ -97,6 +100,11 @@ class Merges:
         if self.whole_words and (whole := self.ids.get(word)) is not None:
             return [whole]
         return self.cut(word, lambda start: merge_word(start, self.ranks))
+
+    def spelling_ids(self) -> Collection[int]:
+        """Every id that words are spelt with, that is all but `unknown`."""
+        spelling = {*self.ids.values(), *(self.byte_ids or ()), *self.symbols.values()}
+        return spelling - {self.unknown}
 
     def cut(self, word: bytes, join: Callable[[list[int]], list[int]], /) -> list[int]:
         """The ids of a word: `join` is given the ids that it starts out as, and joins some."""

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from textus.errors import DataError
-from textus.tokenizer.native import INNER, UNCOUNTED
+from textus.tokenizer.native import INNER, UNCOUNTED, prefetch
 
 if TYPE_CHECKING:
     from textus.tokenizer.bpe.model import Merges
@@ -23,6 +23,9 @@ _ONE = _U(1)
 _M1 = _U(0x9E3779B97F4A7C15)
 _EMPTY = ~_U(0)
 _RANK = _U(LIMIT)
+NO_PAIR = ~_U(0) >> _U(64 - 2 * _BITS)
+"""The key of no pair: its symbols would be LIMIT."""
+
 NO_RANK = np.uint32(0xFFFFFFFF)
 """The rank of a pair that has none."""
 
@@ -103,11 +106,27 @@ def _fill_pairs(packed: Any, slots: Any, shift: Any) -> None:
 
 
 @njit(**UNCOUNTED, **INNER)
-def rank_of(left: Any, right: Any, pairs: Any) -> Any:
-    """The rank of a pair of symbols, or NO_RANK."""
-    key = (_U(left) << _U(_BITS)) | _U(right)
+def pair_key(left: Any, right: Any) -> Any:
+    """Two symbols as one number."""
+    return (_U(left) << _U(_BITS)) | _U(right)
+
+
+@njit(**UNCOUNTED, **INNER)
+def _bucket(key: Any, pairs: Any) -> Any:
+    return ((key * _M1) >> _U(pairs.shift)) * _U(_BUCKET)
+
+
+@njit(**UNCOUNTED, **INNER)
+def prefetch_pair(key: Any, pairs: Any) -> None:
+    """Asks for what `rank_of_key` will read."""
+    prefetch(pairs.slots, np.int64(_bucket(key, pairs)))
+
+
+@njit(**UNCOUNTED, **INNER)
+def rank_of_key(key: Any, pairs: Any) -> Any:
+    """The rank of a pair, given its `pair_key`, or NO_RANK."""
     slots = pairs.slots
-    place = ((key * _M1) >> _U(pairs.shift)) * _U(_BUCKET)
+    place = _bucket(key, pairs)
     while True:
         found = _EMPTY
         for i in range(_BUCKET):
@@ -116,6 +135,18 @@ def rank_of(left: Any, right: Any, pairs: Any) -> Any:
         if (found != _EMPTY) | (slots[place + _U(_BUCKET - 1)] == _EMPTY):
             return NO_RANK if found == _EMPTY else np.uint32(found & _RANK)
         place = (place + _U(_BUCKET)) & _U(len(slots) - 1)
+
+
+@njit(**UNCOUNTED, **INNER)
+def rank_of(left: Any, right: Any, pairs: Any) -> Any:
+    """The rank of a pair of symbols, or NO_RANK."""
+    return rank_of_key(pair_key(left, right), pairs)
+
+
+@njit(**UNCOUNTED, **INNER)
+def packed_rank(rank: Any, place: Any) -> Any:
+    """A rank and, in six bits, the place where it stands; NO_RANK where there is none."""
+    return rank if rank == NO_RANK else (rank << np.uint32(6)) | np.uint32(place)
 
 
 def byte_ranks(pairs: PairTable, symbols: np.ndarray) -> np.ndarray:

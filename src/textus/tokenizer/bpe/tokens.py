@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from textus.tokenizer.native import INNER, UNCOUNTED, load64
+from textus.tokenizer.native import INNER, UNCOUNTED, load64, prefetch
 
 _U = np.uint64
 _ONE, _HIGH = _U(1), _U(0xFFFFFFFF00000000)
@@ -44,7 +44,7 @@ def token_table(tokens: Sequence[bytes], values: np.ndarray) -> TokenTable:
 def _fill(data: Any, starts: Any, slots: Any) -> None:
     mask = _U(len(slots) - 1)
     for i in range(len(starts) - 1):
-        hash_ = _hash(data, starts[i], starts[i + 1])
+        hash_ = hash_token(data, starts[i], starts[i + 1])
         place = hash_ & mask
         while slots[place]:
             place = (place + _ONE) & mask
@@ -56,7 +56,18 @@ def find_token(table: Any, data: Any, start: Any, end: Any) -> Any:
     """The value of the token data[start:end]; -1 where it is none. Eight bytes more are read."""
     if end - start > table.longest:
         return -1
-    hash_ = _hash(data, start, end)
+    return find_hashed(table, hash_token(data, start, end), data, start, end)
+
+
+@njit(**UNCOUNTED, **INNER)
+def prefetch_token(table: Any, hash_: Any) -> None:
+    """Asks for what `find_hashed` will read."""
+    prefetch(table.slots, np.int64(hash_ & _U(len(table.slots) - 1)))
+
+
+@njit(**UNCOUNTED, **INNER)
+def find_hashed(table: Any, hash_: Any, data: Any, start: Any, end: Any) -> Any:
+    """`find_token`, given `hash_token` of the same bytes."""
     mask = _U(len(table.slots) - 1)
     place = hash_ & mask
     while table.slots[place]:
@@ -85,7 +96,7 @@ def _is_token(table: Any, token: Any, data: Any, start: Any, end: Any) -> Any:
 
 
 @njit(**UNCOUNTED, **INNER)
-def _hash(data: Any, start: Any, end: Any) -> Any:
+def hash_token(data: Any, start: Any, end: Any) -> Any:
     """A number of 64 bits for some bytes."""
     length = end - start
     mixed = _U(length)

@@ -58,15 +58,19 @@ def train_bpe(
     if config.superwords:
         learnt = _learn_superwords(texts, config, progress)
         return _definition(learnt.tokens, learnt.merges, config, pattern="superbpe")
-    words = count_words(
-        texts,
-        PatternSplitter(pattern=config.pattern),
-        training_bytes=config.training_bytes,
-        memory=config.training_memory,
-        normalizer=_normalizer(config),
+    learnt = learn_from_words(
+        count_words(
+            texts,
+            PatternSplitter(pattern=config.pattern),
+            training_bytes=config.training_bytes,
+            memory=config.training_memory,
+            normalizer=_normalizer(config),
+            progress=progress,
+        ),
+        config,
+        config.vocab_size,
         progress=progress,
     )
-    learnt = learn_from_words(words, config, config.vocab_size, progress=progress)
     return _definition(learnt.tokens, learnt.merges, config, pattern=config.pattern)
 
 
@@ -101,6 +105,7 @@ def learn_from_words(
     id_of_byte[list(BYTES_IN_ID_ORDER)] = len(config.special_tokens) + np.arange(256)
     start = Learnt(tokens=first_tokens(config), merges=[], symbols=np.empty(0, np.int32))
     rows = rows_of_words(words, id_of_byte)
+    del words  # a caller that has not kept them either gets their memory back
     return learn_more(start, rows, config, vocab_size, plain=plain, progress=progress)
 
 
@@ -161,14 +166,17 @@ def _learner(plain: bool, progress: Progress) -> type:
 def _learn_superwords(texts: Iterable[str], config: BPEConfig, progress: Progress) -> Learnt:
     with Sample(config.training_bytes) as sample:
         draw_sample(sample, texts, normalizer=_normalizer(config), progress=progress)
-        words = count_documents(
-            sample.documents(),
-            PatternSplitter(pattern=config.pattern),
-            memory=config.training_memory,
+        learnt = learn_from_words(
+            count_documents(
+                sample.documents(),
+                PatternSplitter(pattern=config.pattern),
+                memory=config.training_memory,
+                progress=progress,
+            ),
+            config,
+            config.vocab_size - config.superwords,
             progress=progress,
         )
-        within = config.vocab_size - config.superwords
-        learnt = learn_from_words(words, config, within, progress=progress)
         sample.shrink(config.training_memory // _MEMORY_OF_A_BYTE)
         rows = _rows_of_stretches(sample.documents(), learnt, config)
     return learn_more(

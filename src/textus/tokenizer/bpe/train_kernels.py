@@ -26,7 +26,8 @@ from textus.tokenizer.native import UNCOUNTED, prefetch
 _OPTIONS: Any = {**UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _inner = njit(**_OPTIONS)
 
-EMPTY = np.uint64(2**64 - 1)
+EMPTY = -1
+"""The key of a free slot."""
 
 NO_PAIR, NO_ROOM, PAUSE = 0, 1, 2
 """Why `merge_pairs` came back: no pair reaches the threshold, an array is full, it worked long."""
@@ -38,6 +39,14 @@ BLOCK = 1 << BLOCK_BITS
 _AHEAD = 16  # places between asking for a cache line and using it
 
 
+START, COUNT = 0, 1
+"""Columns of `Words.steps`."""
+
+KEY, TIMES, FIRST, SIZE = 0, 1, 2, 3
+"""Columns of `Pairs.table`: the pair, how often it occurs, its first entry in `places`, and the
+number of entries there, some of which may be out of date."""
+
+
 class Words(NamedTuple):
     """The symbols of all words, and how often the word around each slot occurs.
 
@@ -45,103 +54,89 @@ class Words(NamedTuple):
     """
 
     symbols: np.ndarray  # int32
-    step_starts: np.ndarray  # int64: first slot of each step, and a last one beyond all slots
-    step_counts: np.ndarray  # int64: how often the words of each step occur
+    steps: np.ndarray  # int64, (n, 2): first slot and count of each step; last, where all end
     step_of_block: np.ndarray  # int32: the step at slot 0, 32, 64, ...
 
 
 class Pairs(NamedTuple):
     """The pairs that reach the threshold: a hash table, their places, and a heap of them.
 
-    A key is (left id << 32) | right id.
+    A key is (left id << 32) | right id. The arrays are few because each is seven arguments of every
+    function that it is handed to, which take long to compile.
     """
 
-    keys: np.ndarray  # uint64, EMPTY where free; a power of two of them
-    counts: np.ndarray  # int64
-    starts: np.ndarray  # int64: first entry in `places`
-    sizes: np.ndarray  # int64: number of entries there, some of which may be out of date
+    table: np.ndarray  # int64, (a power of two, 4): a pair's columns share a cache line
     places: np.ndarray  # int32: slots of the left symbols, ascending for each pair
-    heap_counts: np.ndarray  # int64: the most frequent first; too high where not corrected yet
-    heap_keys: np.ndarray  # uint64: of equally frequent ones the smallest first
+    heap: np.ndarray  # int64, (n, 2): count, too high where not corrected yet, and key
     used: np.ndarray  # int64: entries in use of the table, of `places`, of the heap
 
 
 class Neighbours(NamedTuple):
-    """What stands left (row 0) and right (row 1) of the pair being merged, by id."""
+    """What stands left (row 0) and right (row 1) of the pair being merged."""
 
-    counts: np.ndarray  # int64, (2, vocabulary)
-    sizes: np.ndarray  # int64, (2, vocabulary): first number of places, then where the next goes
+    sums: np.ndarray  # int64, (2, vocabulary, 2): count and number of places; then where they go
     met: np.ndarray  # int32, (2, vocabulary): the ids that were met
-    nums: np.ndarray  # int64: how many `places` there are left and right
-    mets: np.ndarray  # int64: how many different ids were met left and right
-    ids: np.ndarray  # int32, (2, places): the neighbours in order of place
-    places: np.ndarray  # int32, (2, places): the left symbol of each new pair
+    found: np.ndarray  # int32, (2, places, 2): in order of place: id, left symbol of the new pair
+    nums: np.ndarray  # int64, (2, 2): how much there is of `found` and of `met`
 
 
 _TABLE, _PLACES, _HEAP = 0, 1, 2
 
 
 @_inner
-def _find(keys, key):
+def _find(table, key):
     """The key's slot in the table, or the free one where it belongs."""
-    mask = np.uint64(keys.size - 1)
-    slot = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
-    while keys[slot] != key and keys[slot] != EMPTY:
+    mask = np.uint64(table.shape[0] - 1)
+    slot = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+    while table[slot, KEY] != key and table[slot, KEY] != EMPTY:
         slot = (slot + np.uint64(1)) & mask
     return slot
 
 
 @_inner
 def _key(left, right):
-    return (np.uint64(left) << np.uint64(32)) | np.uint64(right)
+    return (left << 32) | right
 
 
 @_inner
-def _before(count, key, other_count, other_key):
-    """Whether the first pair is merged before the other."""
-    return count > other_count or (count == other_count and key < other_key)
+def _before(count, key, other):
+    """Whether a pair is merged before the heap's entry `other`."""
+    return count > other[0] or (count == other[0] and key < other[1])
 
 
 @_inner
 def _push(pairs, count, key):
-    counts, keys = pairs.heap_counts, pairs.heap_keys
+    heap = pairs.heap
     child = pairs.used[_HEAP]
     pairs.used[_HEAP] += 1
     while child > 0:
         parent = (child - 1) >> 1
-        if not _before(count, key, counts[parent], keys[parent]):
+        if not _before(count, key, (heap[parent, 0], heap[parent, 1])):
             break
-        counts[child], keys[child] = counts[parent], keys[parent]
+        heap[child, 0], heap[child, 1] = heap[parent, 0], heap[parent, 1]
         child = parent
-    counts[child], keys[child] = count, key
+    heap[child, 0], heap[child, 1] = count, key
 
 
 @_inner
 def _replace_first(pairs, count, key):
     """Puts another pair in place of the heap's first one."""
-    counts, keys = pairs.heap_counts, pairs.heap_keys
+    heap = pairs.heap
     size = pairs.used[_HEAP]
     parent = 0
     while True:
         child = 2 * parent + 1
         if child >= size:
             break
-        if child + 1 < size and _before(
-            counts[child + 1], keys[child + 1], counts[child], keys[child]
-        ):
+        best = (heap[child, 0], heap[child, 1])
+        if child + 1 < size and _before(heap[child + 1, 0], heap[child + 1, 1], best):
             child += 1
-        if not _before(counts[child], keys[child], count, key):
+            best = (heap[child, 0], heap[child, 1])
+        if not _before(best[0], best[1], (count, key)):
             break
-        counts[parent], keys[parent] = counts[child], keys[child]
+        heap[parent, 0], heap[parent, 1] = best
         parent = child
-    counts[parent], keys[parent] = count, key
-
-
-@_inner
-def _drop_first(pairs):
-    pairs.used[_HEAP] -= 1
-    last = pairs.used[_HEAP]
-    _replace_first(pairs, pairs.heap_counts[last], pairs.heap_keys[last])
+    heap[parent, 0], heap[parent, 1] = count, key
 
 
 @njit(cache=True, **UNCOUNTED)
@@ -153,37 +148,37 @@ def merge_pairs(words, lengths, spans, pairs, near, merges, state, threshold, ma
     id of the next token. Pairs of more than `max_words` words are left alone. It pauses after some
     `budget` places.
     """
+    heap = pairs.heap
     while state[0] < merges.shape[0]:
         if pairs.used[_HEAP] == 0:
             return NO_PAIR
-        key = pairs.heap_keys[0]
-        slot = _find(pairs.keys, key)
-        count = pairs.counts[slot]
-        if count < threshold:
-            _drop_first(pairs)
-            continue
-        if count != pairs.heap_counts[0]:
-            _replace_first(pairs, count, key)
-            continue
-        left, right = np.int64(key >> np.uint64(32)), np.int64(key & np.uint64(0xFFFFFFFF))
+        key = heap[0, 1]
+        slot = _find(pairs.table, key)
+        count = pairs.table[slot, TIMES]
+        left, right = key >> 32, key & 0x7FFFFFFF
         num_words = spans[left, WORDS] + spans[right, WORDS]
         num_words -= spans[left, ENDS] & spans[right, BEGINS]
-        if num_words > max_words:
-            _drop_first(pairs)
+        merged = count >= threshold and num_words <= max_words
+        if merged and count == heap[0, 0]:
+            size = pairs.table[slot, SIZE]
+            if not _has_room(pairs, size, min(2 * count // threshold, 2 * lengths.size)):
+                return NO_ROOM
+            if budget < 0:
+                return PAUSE
+            budget -= size + 100
+        elif merged:
+            _replace_first(pairs, count, key)
             continue
-        size = pairs.sizes[slot]
-        if not _has_room(pairs, size, min(2 * count // threshold, 2 * lengths.size)):
-            return NO_ROOM
-        if budget < 0:
-            return PAUSE
-        budget -= size + 100
-        _drop_first(pairs)
-        spans[state[1], WORDS] = num_words
-        spans[state[1], BEGINS], spans[state[1], ENDS] = spans[left, BEGINS], spans[right, ENDS]
-        _merge(words, lengths, pairs, near, slot, left, right, state[1], threshold)
-        merges[state[0], 0], merges[state[0], 1] = left, right
-        state[0] += 1
-        state[1] += 1
+        pairs.used[_HEAP] -= 1
+        last = pairs.used[_HEAP]
+        _replace_first(pairs, heap[last, 0], heap[last, 1])
+        if merged:
+            spans[state[1], WORDS] = num_words
+            spans[state[1], BEGINS], spans[state[1], ENDS] = spans[left, BEGINS], spans[right, ENDS]
+            _merge(words, lengths, pairs, near, slot, left, right, state[1], threshold)
+            merges[state[0], 0], merges[state[0], 1] = left, right
+            state[0] += 1
+            state[1] += 1
     return NO_PAIR
 
 
@@ -192,25 +187,23 @@ def _has_room(pairs, size, fresh):
     """Whether the next merge, with so many places and new pairs at most, fits into the arrays."""
     return (
         pairs.used[_PLACES] + 2 * size <= pairs.places.size
-        and pairs.used[_HEAP] + fresh <= pairs.heap_keys.size
-        and 2 * (pairs.used[_TABLE] + fresh) <= pairs.keys.size
+        and pairs.used[_HEAP] + fresh <= pairs.heap.shape[0]
+        and 2 * (pairs.used[_TABLE] + fresh) <= pairs.table.shape[0]
     )
 
 
 @_inner
 def _merge(words, lengths, pairs, near, slot, left, right, joined, threshold):
     """Replaces one pair wherever it still stands, and counts the pairs that come and go."""
-    symbols = words.symbols
+    symbols, table = words.symbols, pairs.table
     length = np.int64(lengths[left])
     whole = length + np.int64(lengths[right])
     lengths[joined] = whole
-    num, met = near.nums, near.mets
-    for side in range(2):
-        num[side], met[side] = 0, 0
+    near.nums[:] = 0
     repeated = np.int64(0)  # how often two merged pairs touch: their (right, left) is gone
     step_end, count = np.int64(-1), np.int64(0)
-    begin = pairs.starts[slot]
-    end = begin + pairs.sizes[slot]
+    begin = table[slot, FIRST]
+    end = begin + table[slot, SIZE]
     for i in range(begin, end):
         if i + _AHEAD < end:
             prefetch(symbols, np.int64(pairs.places[i + _AHEAD]))
@@ -219,9 +212,9 @@ def _merge(words, lengths, pairs, near, slot, left, right, joined, threshold):
             continue
         if place >= step_end:
             step = np.int64(words.step_of_block[place >> BLOCK_BITS])
-            while words.step_starts[step + 1] <= place:
+            while words.steps[step + 1, START] <= place:
                 step += 1
-            step_end, count = words.step_starts[step + 1], words.step_counts[step]
+            step_end, count = words.steps[step + 1, START], words.steps[step, COUNT]
         symbols[place + length] = -1
         symbols[place + whole - 1] = -whole
         symbols[place] = joined
@@ -232,72 +225,68 @@ def _merge(words, lengths, pairs, near, slot, left, right, joined, threshold):
         side = np.int64(0)
         if other == joined:  # the pair behind that one is no (joined, left) any more
             side = np.int64(1)
-            near.counts[1, left] -= count
+            near.sums[1, left, 0] -= count
             repeated += count
         for _ in range(2):
             if other != SEPARATOR:
-                if near.sizes[side, other] == 0:
-                    near.met[side, met[side]] = other
-                    met[side] += 1
-                near.sizes[side, other] += 1
-                near.counts[side, other] += count
-                near.ids[side, num[side]] = other
-                near.places[side, num[side]] = before
-                num[side] += 1
+                _note(near, side, other, before, count)
             side, other, before = np.int64(1), np.int64(symbols[place + whole]), place
     # All old pairs before the new ones: where merged pairs touch, (right, joined) is no old pair.
     for side in range(2):
-        for i in range(met[side]):
+        for i in range(near.nums[side, 1]):
             other = np.int64(near.met[side, i])
             key = _key(other, left) if side == 0 else _key(right, other)
-            _lower(pairs, key, near.counts[side, other])
-    _lower(pairs, _key(right, left), repeated)
-    pairs.counts[slot] = 0
+            gone = near.sums[side, other, 0]
+            if side == 1 and other == left:  # met wherever merged pairs touch
+                gone += repeated
+            old = _find(table, key)
+            if table[old, KEY] == key:
+                table[old, TIMES] -= gone
+    table[slot, TIMES] = 0
     for side in range(2):
-        for i in range(met[side]):
-            other = np.int64(near.met[side, i])
-            key = _key(other, joined) if side == 0 else _key(joined, other)
-            _settle(pairs, near, side, other, key, threshold)
-        _spread(pairs, near, side, num[side], met[side])
+        _settle(pairs, near, side, joined, threshold)
 
 
 @_inner
-def _lower(pairs, key, count):
-    slot = _find(pairs.keys, key)
-    if pairs.keys[slot] == key:
-        pairs.counts[slot] -= count
+def _note(near, side, other, place, count):
+    """Counts a neighbour and the new pair that it makes, whose left symbol is at `place`."""
+    if near.sums[side, other, 1] == 0:
+        near.met[side, near.nums[side, 1]] = other
+        near.nums[side, 1] += 1
+    near.sums[side, other, 0] += count
+    near.sums[side, other, 1] += 1
+    num = near.nums[side, 0]
+    near.found[side, num, 0], near.found[side, num, 1] = other, place
+    near.nums[side, 0] = num + 1
 
 
 @_inner
-def _settle(pairs, near, side, other, key, threshold):
-    """Gives a new pair its room, if it is frequent; `sizes` becomes where its places go, or -1."""
-    count, size = near.counts[side, other], near.sizes[side, other]
-    near.counts[side, other] = 0
-    near.sizes[side, other] = -1
-    if count < threshold:
-        return
-    slot = _find(pairs.keys, key)
-    pairs.keys[slot] = key
-    pairs.counts[slot] = count
-    pairs.starts[slot] = pairs.used[_PLACES]
-    pairs.sizes[slot] = size
-    near.sizes[side, other] = pairs.used[_PLACES]
-    pairs.used[_PLACES] += size
-    pairs.used[_TABLE] += 1
-    _push(pairs, count, key)
-
-
-@_inner
-def _spread(pairs, near, side, num, met):
-    """Writes the places of the new pairs into their rooms."""
-    for i in range(num):
-        other = near.ids[side, i]
-        room = near.sizes[side, other]
+def _settle(pairs, near, side, joined, threshold):
+    """Gives the new pairs that are frequent their room, and writes their places into it."""
+    table, sums = pairs.table, near.sums
+    for i in range(near.nums[side, 1]):
+        other = np.int64(near.met[side, i])
+        count, size = sums[side, other, 0], sums[side, other, 1]
+        sums[side, other, 0], sums[side, other, 1] = 0, -1
+        if count < threshold:
+            continue
+        key = _key(other, joined) if side == 0 else _key(joined, other)
+        slot = _find(table, key)
+        room = pairs.used[_PLACES]
+        table[slot, KEY], table[slot, TIMES] = key, count
+        table[slot, FIRST], table[slot, SIZE] = room, size
+        sums[side, other, 1] = room
+        pairs.used[_PLACES] += size
+        pairs.used[_TABLE] += 1
+        _push(pairs, count, key)
+    for i in range(near.nums[side, 0]):
+        other = near.found[side, i, 0]
+        room = sums[side, other, 1]
         if room >= 0:
-            pairs.places[room] = near.places[side, i]
-            near.sizes[side, other] += 1
-    for i in range(met):
-        near.sizes[side, near.met[side, i]] = 0
+            pairs.places[room] = near.found[side, i, 1]
+            sums[side, other, 1] = room + 1
+    for i in range(near.nums[side, 1]):
+        sums[side, near.met[side, i], 1] = 0
 
 
 @njit(cache=True, **UNCOUNTED)
@@ -309,14 +298,14 @@ def close_up(words, lengths):
     symbols = words.symbols
     source, target, step = 0, 0, 0
     while source < symbols.size:
-        if words.step_starts[step] <= source:
-            words.step_starts[step] = target
+        if words.steps[step, START] <= source:
+            words.steps[step, START] = target
             step += 1
         symbol = symbols[source]
         symbols[target] = symbol
         target += 1
         source += 1 if symbol == SEPARATOR else lengths[symbol]
-    words.step_starts[step] = target
+    words.steps[step, START] = target
     return target
 
 
@@ -327,71 +316,48 @@ def sketch_counts(words, sketch):
     So no pair occurs more often than its entry says. Expects closed words.
     """
     symbols = words.symbols
-    for step in range(words.step_counts.size):
-        count = words.step_counts[step]
-        for i in range(words.step_starts[step], words.step_starts[step + 1] - 1):
+    for step in range(words.steps.shape[0] - 1):
+        count = words.steps[step, COUNT]
+        for i in range(words.steps[step, START], words.steps[step + 1, START] - 1):
             left, right = np.int64(symbols[i]), np.int64(symbols[i + 1])
             if left != SEPARATOR and right != SEPARATOR:
-                sketch[_entry(sketch, left, right)] += count
+                sketch[_entry(sketch, _key(left, right))] += count
 
 
 @_inner
-def _entry(sketch, left, right):
-    mixed = _key(left, right) * np.uint64(0x9E3779B97F4A7C15)
+def _entry(sketch, key):
+    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(30)) & np.uint64(sketch.size - 1)
 
 
 @njit(cache=True, **UNCOUNTED)
-def count_pairs(words, sketch, pairs, threshold):
-    """Counts the pairs whose entry in the sketch reaches the threshold; False if they do not fit.
+def find_pairs(words, sketch, pairs, threshold, listing):
+    """Looks up the pairs whose entry in the sketch reaches the threshold: counts them, and then,
+    `listing`, puts the places of those that reach it themselves where FIRST and SIZE say.
 
-    Returns whether the table had room for them; else it is to be called again with a larger one.
+    Returns whether the table had room for all; else it is to be called again with a larger one.
     """
-    symbols = words.symbols
-    used = 0
-    for step in range(words.step_counts.size):
-        count = words.step_counts[step]
-        for i in range(words.step_starts[step], words.step_starts[step + 1] - 1):
+    symbols, table = words.symbols, pairs.table
+    for step in range(words.steps.shape[0] - 1):
+        count = words.steps[step, COUNT]
+        for i in range(words.steps[step, START], words.steps[step + 1, START] - 1):
             left, right = np.int64(symbols[i]), np.int64(symbols[i + 1])
             if left == SEPARATOR or right == SEPARATOR:
                 continue
-            if sketch[_entry(sketch, left, right)] < threshold:
+            key = _key(left, right)
+            if sketch[_entry(sketch, key)] < threshold:
                 continue
-            slot = _find(pairs.keys, _key(left, right))
-            if pairs.keys[slot] == EMPTY:
-                pairs.keys[slot] = _key(left, right)
-                used += 1
-                if 4 * used > pairs.keys.size:
-                    return False
-            pairs.counts[slot] += count
-            pairs.sizes[slot] += 1
-    pairs.used[_TABLE] = used
+            slot = _find(table, key)
+            if not listing:
+                if table[slot, KEY] == EMPTY:
+                    if 4 * pairs.used[_TABLE] >= table.shape[0]:
+                        return False
+                    table[slot, KEY] = key
+                    pairs.used[_TABLE] += 1
+                table[slot, TIMES] += count
+            elif table[slot, TIMES] >= threshold:
+                pairs.places[table[slot, FIRST] + table[slot, SIZE]] = i
+            else:
+                continue
+            table[slot, SIZE] += 1
     return True
-
-
-@njit(cache=True, **UNCOUNTED)
-def list_places(words, sketch, pairs, threshold):
-    """Puts the pairs that reach the threshold on the heap, and lists the places where they stand.
-
-    Expects `places` and the heap to be large enough.
-    """
-    symbols = words.symbols
-    used = 0
-    pairs.used[_HEAP] = 0
-    for slot in range(pairs.keys.size):
-        if pairs.counts[slot] >= threshold:
-            pairs.starts[slot] = used
-            used += pairs.sizes[slot]
-            pairs.sizes[slot] = 0
-            _push(pairs, pairs.counts[slot], pairs.keys[slot])
-    pairs.used[_PLACES] = used
-    for i in range(symbols.size - 1):
-        left, right = np.int64(symbols[i]), np.int64(symbols[i + 1])
-        if left == SEPARATOR or right == SEPARATOR:
-            continue
-        if sketch[_entry(sketch, left, right)] < threshold:
-            continue
-        slot = _find(pairs.keys, _key(left, right))
-        if pairs.counts[slot] >= threshold:
-            pairs.places[pairs.starts[slot] + pairs.sizes[slot]] = i
-            pairs.sizes[slot] += 1

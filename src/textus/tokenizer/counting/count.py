@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from itertools import chain
 from typing import Protocol
 
 from textus.cores import usable_cores
 from textus.progress import Progress, silent
 from textus.tokenizer.compiling import compiling
+from textus.tokenizer.counting.parts import Parted
+from textus.tokenizer.counting.pieces import is_cuttable, pieces
 from textus.tokenizer.counting.runs import Runs
 from textus.tokenizer.counting.sample import Sample, draw_sample, encoded
+from textus.tokenizer.counting.sums import sum_words
 from textus.tokenizer.counting.word_counts import Counted, WordCounts
 from textus.tokenizer.definition import Normalizer, Splitter
-from textus.tokenizer.split.patterns import PATTERNS, PatternSplitter
+from textus.tokenizer.split.compiled import cutter_for, is_compiled
+from textus.tokenizer.threads import check_threads
 
-_BATCH = 2_000_000  # bytes of documents that a thread counts at once
+_BATCH = 1_000_000  # bytes of documents that a thread counts at once
 _SMALL = 1_000_000  # bytes of text up to which plain Python is soon done
 
 
@@ -25,11 +30,7 @@ class Table(Protocol):
 
     def add_counted(self, words: Counted, /) -> None: ...
 
-    def num_bytes(self) -> int: ...
-
-    def counted(self) -> Counted: ...
-
-    def clear(self) -> None: ...
+    def parted(self) -> Parted: ...
 
 
 def count_words(
@@ -74,82 +75,72 @@ def count_documents(
 ) -> WordCounts:
     """How often each word occurs in documents, given in UTF-8.
 
-    The tables of all threads (None: as many as there are processors) take half of `memory` bytes
-    at most; what is beyond waits on disk. Where all words together take more than `memory`, by
-    `word_memory`, the rarest are left out, all of one count together; so the result depends on the
-    documents alone, neither on their order nor on the number of threads.
+    Where all words together take more than `memory` bytes, by `word_memory`, the rarest are left
+    out, all of one count together; so the result depends on the documents alone, neither on their
+    order nor on the number of threads (None: as many as there are processors). Counting itself
+    takes no more than `memory`, beyond the documents at hand, a few megabytes for each thread: what
+    its tables have no room for waits on disk.
 
     plain: without compiled code; None: where there is little text or the pattern has no name.
     progress: hears of compiling only.
     """
+    check_threads(threads)
     documents = iter(documents)
     if plain is None:
         beginning = _take(documents, _SMALL)
-        plain = not _has_kernel(splitter) or sum(map(len, beginning)) < _SMALL
+        plain = not is_compiled(splitter) or sum(map(len, beginning)) < _SMALL
         documents = chain(beginning, documents)
     threads = 1 if plain else threads or usable_cores()
     new_table = _plain_table(splitter) if plain else _compiled_table(splitter, progress)
+    if not plain and is_cuttable(splitter):
+        documents = chain.from_iterable(pieces(document, _BATCH) for document in documents)
     with Runs() as runs:
-        tables = _fill_tables(_batches(documents), new_table, runs, threads, memory // 2)
-        if not runs:
-            for table in tables[1:]:
-                tables[0].add_counted(table.counted())
-            return WordCounts.sorted(*tables[0].counted()).within(memory)
-        for table in tables:
-            runs.add(table.counted())
-            table.clear()
-        return runs.word_counts(memory, new_table)
+        tables = [new_table(memory=memory // threads, spill=runs.add) for _ in range(threads)]
+        _fill_tables(tables, _batches(documents))
+        counted = _all_parted(tables)
+        if runs.all():
+            while counted:
+                runs.add(counted.pop())
+        sources = runs.all() or counted
+        return sum_words(sources, new_table, memory=memory, threads=threads)
 
 
-def _fill_tables(
-    batches: Iterable[list[bytes]],
-    new_table: Callable[[], Table],
-    runs: Runs,
-    threads: int,
-    memory: int,
-) -> list[Table]:
-    """Counts batches, each thread into a table of its own; full tables go to `runs`."""
-    tables = [new_table() for _ in range(threads)]
+def _fill_tables(tables: Sequence[Table], batches: Iterable[list[bytes]]) -> None:
+    """Counts batches, each thread into a table of its own."""
     free, busy = list(tables), dict[Future[None], Table]()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(len(tables)) as pool:
         for batch in batches:
             if not free:
                 for future in wait(busy, return_when=FIRST_COMPLETED).done:
                     future.result()
                     free.append(busy.pop(future))
             table = free.pop()
-            busy[pool.submit(_count_batch, table, batch, runs, memory // threads)] = table
+            busy[pool.submit(table.add_documents, batch)] = table
         for future in busy:
             future.result()
-    return tables
 
 
-def _count_batch(table: Table, batch: list[bytes], runs: Runs, memory: int) -> None:
-    table.add_documents(batch)
-    if table.num_bytes() > memory:
-        runs.add(table.counted())
-        table.clear()
+def _all_parted(tables: list[Table]) -> list[Parted]:
+    """What the tables have counted; they are gone afterwards."""
+    with ThreadPoolExecutor(len(tables)) as pool:
+        counted = list(pool.map(lambda table: table.parted(), tables))
+    tables.clear()
+    return counted
 
 
-def _has_kernel(splitter: Splitter) -> bool:
-    return isinstance(splitter, PatternSplitter) and splitter.pattern in PATTERNS
-
-
-def _plain_table(splitter: Splitter) -> Callable[[], Table]:
+def _plain_table(splitter: Splitter) -> Callable[..., Table]:
     from textus.tokenizer.counting.plain import PlainTable
 
-    return lambda: PlainTable(splitter)
+    return partial(PlainTable, splitter)
 
 
-def _compiled_table(splitter: Splitter, progress: Progress) -> Callable[[], Table]:
-    assert isinstance(splitter, PatternSplitter)
+def _compiled_table(splitter: Splitter, progress: Progress) -> Callable[..., Table]:
     with compiling("counting words", progress):
         from textus.tokenizer.counting.compiled import CompiledTable
-        from textus.tokenizer.split.kernels import word_cutter
 
-        cutter = word_cutter(splitter.pattern)
+        cutter = cutter_for(splitter)
         CompiledTable(cutter).add_documents([b"a"])
-    return lambda: CompiledTable(cutter)
+    return partial(CompiledTable, cutter)
 
 
 def _take(documents: Iterator[bytes], num_bytes: int) -> list[bytes]:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from textus.tokenizer.native import UNCOUNTED, load64, prefetch
+from textus.tokenizer.counting.parts import PARTS
+from textus.tokenizer.native import UNCOUNTED, call_kernel, load64, prefetch
 from textus.tokenizer.split.kernels import SLACK, word_starts
 
 # Without a way in from Python, whose code takes longer to compile than many a function itself.
@@ -18,9 +19,10 @@ _OPTIONS: Any = {**UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": Tr
 _inner = njit(**_OPTIONS)
 
 CHUNK = 1 << 14  # bytes that are cut at once; their starts stay in the cache
-_GROUP = 32  # words that are looked up together, so that their slots come from memory together
+GROUP = 32  # words that are looked up together, so that their slots come from memory together
 _ONE, _TWO = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _LONG = np.uint64(255)
+_MARK = np.uint64(255 << 56)
 
 
 class Table(NamedTuple):
@@ -29,64 +31,69 @@ class Table(NamedTuple):
     slots: np.ndarray  # uint64, (n, 3); low and high are 0 where free
     long_words: np.ndarray  # uint8
     used: np.ndarray  # int64: slots, bytes of `long_words`
+    parts: np.ndarray  # int64, (PARTS, 2): how many words each part has, and how many bytes
 
 
 class Scratch(NamedTuple):
     """What counting writes to and forgets; see `new_scratch`."""
 
     starts: np.ndarray  # int64: where words begin
-    lows: np.ndarray  # uint64: the keys of a group of words, and their homes
-    highs: np.ndarray
-    homes: np.ndarray
+    once: np.ndarray  # int64: the number 1, which each of them counts
+    keys: np.ndarray  # uint64, (32, 2): `low` and `high` of a group of words
 
 
 def new_scratch() -> Scratch:
     """Room for one thread's counting."""
-    keys = [np.empty(_GROUP, np.uint64) for _ in range(3)]
-    return Scratch(np.empty(CHUNK + SLACK, np.int64), *keys)
+    return Scratch(
+        np.empty(CHUNK + SLACK, np.int64), np.ones(1, np.int64), np.empty((GROUP, 2), np.uint64)
+    )
 
 
 @njit(cache=True, **UNCOUNTED)
-def count_document(cutter, data, begin, position, end, table, scratch):
+def count_document(cutter, add, data, begin, position, end, table, scratch):
     """Counts the words of the document data[begin:end] from `position` on.
 
-    Returns `end`, or from where to go on when the table has been enlarged.
+    add: the address of `add_words`. Returns `end`, or from where to go on when there is room.
     """
-    starts, lows, highs, homes = scratch
-    slots = table.slots
+    starts = scratch.starts
     while position < end:
         num = word_starts(cutter, data, begin, position, position + CHUNK, end, starts)
-        if not _has_room(table, num, starts[num] - position + 8 * num):
+        done = call_kernel(add, (table, data, starts, scratch.once, 0, num, scratch.keys))
+        position = starts[done]
+        if done < num:
             return position
-        for first in range(0, num, _GROUP):
-            size = min(_GROUP, num - first)
-            for i in range(size):
-                start = starts[first + i]
-                lows[i], highs[i] = _key(data, start, starts[first + i + 1] - start)
-                homes[i] = _home(slots, lows[i], highs[i])
-                prefetch(slots, np.int64(3 * homes[i]))
-            for i in range(size):
-                home = homes[i]
-                if slots[home, 0] == lows[i] and slots[home, 1] == highs[i]:  # most words
-                    slots[home, 2] += np.uint64(1)
-                else:
-                    start = starts[first + i]
-                    length = starts[first + i + 1] - start
-                    _add(table, data, start, length, lows[i], highs[i], np.int64(1))
-        position = starts[num]
     return position
 
 
 @njit(cache=True, **UNCOUNTED)
-def add_words(data, offsets, counts, first, table):
-    """Adds counted words from number `first` on; returns the number to go on with, as above."""
-    for i in range(first, counts.size):
-        start, length = offsets[i], offsets[i + 1] - offsets[i]
-        if not _has_room(table, 1, length + 8):
-            return i
-        low, high = _key(data, start, length)
-        _add(table, data, start, length, low, high, counts[i])
-    return counts.size
+def add_words(table, data, starts, counts, first, last, keys):
+    """Adds words number `first` to `last` - 1; returns the number to go on with when there is room.
+
+    Word i is data[starts[i] : starts[i + 1]] and counts counts[i], or counts[0] where there is no
+    other. keys, (32, 2), is room for those of words that are looked up together.
+    """
+    slots = table.slots
+    each = np.int64(counts.size > 1)
+    while first < last:
+        size = min(GROUP, last - first)
+        if not _has_room(table, size, starts[first + size] - starts[first] + 8 * size):
+            return first
+        for i in range(size):
+            start = starts[first + i]
+            keys[i, 0], keys[i, 1] = _key(data, start, starts[first + i + 1] - start)
+            home = _home(slots, _hash(keys[i, 0], keys[i, 1]))
+            prefetch(slots, np.int64(3 * home))
+        for i in range(size):
+            low, high = keys[i, 0], keys[i, 1]
+            count = np.uint64(counts[each * (first + i)])
+            home = _home(slots, _hash(low, high))
+            if slots[home, 0] == low and slots[home, 1] == high:  # most words
+                slots[home, 2] += count
+            else:
+                start = starts[first + i]
+                _add(table, data, start, starts[first + i + 1] - start, low, high, count)
+        first += size
+    return first
 
 
 @_inner
@@ -112,22 +119,33 @@ def _key(data, start, length):
         mixed = (mixed ^ load64(data, i)) * _ONE
         mixed ^= mixed >> np.uint64(32)
     mixed = (mixed ^ load64(data, start + length - 8)) * _TWO
-    return mixed ^ (mixed >> np.uint64(29)), _LONG << np.uint64(56)
+    return mixed ^ (mixed >> np.uint64(29)), _MARK
 
 
 @_inner
-def _home(slots, low, high):
-    """The slot where the search for a word begins."""
+def _hash(low, high):
     mixed = (low * _ONE) ^ (high * _TWO)
-    mixed ^= mixed >> np.uint64(29)
-    return ((mixed * _ONE) >> np.uint64(32)) & np.uint64(slots.shape[0] - 1)
+    return (mixed ^ (mixed >> np.uint64(29))) * _ONE
+
+
+@_inner
+def _home(slots, hashed):
+    """The slot where the search for a word begins."""
+    return (hashed >> np.uint64(32)) & np.uint64(slots.shape[0] - 1)
+
+
+@_inner
+def _part(hashed):
+    """The part that a word belongs to, by other bits than its slot."""
+    return np.int64((hashed >> np.uint64(22)) & np.uint64(PARTS - 1))
 
 
 @_inner
 def _add(table, data, start, length, low, high, count):
     slots = table.slots
-    slot = _home(slots, low, high)
-    is_long = high == _LONG << np.uint64(56)
+    hashed = _hash(low, high)
+    slot = _home(slots, hashed)
+    is_long = high == _MARK
     while slots[slot, 1] != 0:
         if slots[slot, 0] == low:
             if slots[slot, 1] == high:
@@ -140,7 +158,10 @@ def _add(table, data, start, length, low, high, count):
         if is_long:
             slots[slot, 1] |= np.uint64(_keep_long(table, data, start, length))
         table.used[0] += 1
-    slots[slot, 2] += np.uint64(count)
+        part = _part(hashed)
+        table.parts[part, 0] += 1
+        table.parts[part, 1] += length
+    slots[slot, 2] += count
 
 
 @_inner
@@ -179,45 +200,41 @@ def _same_long(table, high, data, start, length):
 def move_slots(slots, larger):
     """Fills an empty, larger array of slots."""
     for old in range(slots.shape[0]):
-        if slots[old, 1] != 0:
-            low, high = slots[old, 0], slots[old, 1]
-            if high >> np.uint64(56) == _LONG:
-                high = _LONG << np.uint64(56)
-            slot = _home(larger, low, high)
+        low, high = slots[old, 0], slots[old, 1]
+        if high != 0:
+            slot = _home(larger, _hash(low, _key_part(high)))
             while larger[slot, 1] != 0:
                 slot = (slot + np.uint64(1)) & np.uint64(larger.shape[0] - 1)
-            for part in range(3):
-                larger[slot, part] = slots[old, part]
+            for i in range(3):
+                larger[slot, i] = slots[old, i]
+
+
+@_inner
+def _key_part(high):
+    """A slot's `high` without the place of a long word."""
+    return _MARK if high >> np.uint64(56) == _LONG else high
 
 
 @njit(cache=True, **UNCOUNTED)
-def lengths_of(table, counts, lengths):
-    """The counts and lengths of all words, in the order of the slots."""
-    word = 0
-    for slot in range(table.slots.shape[0]):
-        high = table.slots[slot, 1]
-        if high != 0:
-            long_length = _long_word(table, high)[1]
-            counts[word] = table.slots[slot, 2]
-            lengths[word] = long_length if long_length else np.int64(high >> np.uint64(56))
-            word += 1
+def write_words(table, ends, data, lengths, counts):
+    """All words, part after part; ends, (parts, 2), is where the words and bytes of each part go.
 
-
-@njit(cache=True, **UNCOUNTED)
-def write_words(table, data):
-    """All words end to end, in the order of the slots."""
-    target = 0
+    Afterwards it is where they end.
+    """
     for slot in range(table.slots.shape[0]):
         low, high = table.slots[slot, 0], table.slots[slot, 1]
         if high == 0:
             continue
         place, length = _long_word(table, high)
+        part = _part(_hash(low, _key_part(high)))
+        word, target = ends[part, 0], ends[part, 1]
         if length:
             for i in range(length):
                 data[target + i] = table.long_words[place + i]
         else:
             length = np.int64(high >> np.uint64(56))
             for i in range(length):
-                part = low if i < 8 else high
-                data[target + i] = (part >> np.uint64(8 * (i & 7))) & np.uint64(255)
-        target += length
+                eight = low if i < 8 else high
+                data[target + i] = (eight >> np.uint64(8 * (i & 7))) & np.uint64(255)
+        lengths[word], counts[word] = length, table.slots[slot, 2]
+        ends[part, 0], ends[part, 1] = word + 1, target + length

@@ -12,6 +12,7 @@ from numba import typeof, types
 from textus.tokenizer.native import kernel_address
 
 _KERNELS: dict[type, Any] = {}
+_KERNELS_OF_MANY: dict[type, Any] = {}
 
 
 def cuts(tables: type) -> Callable[[Any], Any]:
@@ -30,10 +31,36 @@ def cuts(tables: type) -> Callable[[Any], Any]:
     return register
 
 
+def cuts_many(tables: type) -> Callable[[Any], Any]:
+    """Decorates the compiled kernel, if a model has one, that cuts many short words at once.
+
+    It is called with (data, words, num, tables, scratch, out, counts), writes the ids of the word
+    data[words[2 * w]:words[2 * w + 1]], which has at most 15 bytes, to `out` from 16 * w on and
+    how many they are to counts[w], for w from 0 to num - 1, and returns `num`. `words` and `counts`
+    are int64, `data`, `scratch` and `out` as above.
+    """
+
+    def register(kernel: Any) -> Any:
+        _KERNELS_OF_MANY[tables] = kernel
+        return kernel
+
+    return register
+
+
+_BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+_SCRATCH, _IDS = types.Array(types.uint64, 1, "C"), types.Array(types.uint32, 1, "C")
+_INT, _INTS = types.intp, types.Array(types.int64, 1, "C")
+
+
 def cutting_kernel(tables: NamedTuple) -> int:
     """The address of the kernel for these tables, of use in this process alone."""
-    data = types.Array(types.uint8, 1, "C", readonly=True)
-    scratch, out = types.Array(types.uint64, 1, "C"), types.Array(types.uint32, 1, "C")
-    place = types.intp
-    arguments = (data, place, place, typeof(tables), scratch, out, place)
-    return kernel_address(_KERNELS[type(tables)], *arguments)
+    kernel = _KERNELS[type(tables)]
+    return kernel_address(kernel, _BYTES, _INT, _INT, typeof(tables), _SCRATCH, _IDS, _INT)
+
+
+def kernel_for_many(tables: NamedTuple) -> int:
+    """The address of the kernel that cuts many words with these tables; 0 where there is none."""
+    kernel = _KERNELS_OF_MANY.get(type(tables))
+    if kernel is None:
+        return 0
+    return kernel_address(kernel, _BYTES, _INTS, _INT, typeof(tables), _SCRATCH, _IDS, _INTS)

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate, chain
+from contextlib import contextmanager
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,11 @@ from textus.errors import DataError
 from textus.progress import Progress
 from textus.tokenizer.compiling import compiling
 from textus.tokenizer.definition import Definition, Splitter
-from textus.tokenizer.engine.cutting import cutting_kernel
+from textus.tokenizer.engine.cutting import cutting_kernel, kernel_for_many
 from textus.tokenizer.engine.kernels import CHUNK, encode_texts, encode_words
 from textus.tokenizer.engine.table import WordTable, new_table
-from textus.tokenizer.split.kernels import PADDING, SLACK, WordCutter, word_cutter
-from textus.tokenizer.split.patterns import PatternSplitter
+from textus.tokenizer.split.compiled import cutter_for, is_compiled
+from textus.tokenizer.split.kernels import PADDING, SLACK, WordCutter
 
 _GROUP = 1 << 18
 """Bytes of text that one call of a kernel takes, at least: enough that the call costs nothing, and
@@ -25,8 +26,8 @@ few enough that they stay in the processor's cache."""
 
 _BYTES = ("utf-8", "surrogateescape")
 
-CompiledModel = tuple[int, NamedTuple]
-"""A model for the kernels: the address of the one that cuts words, and its tables."""
+CompiledModel = tuple[int, int, NamedTuple]
+"""A model for the kernels: the addresses of its own (see `cutting`), and its tables."""
 
 
 def tell_terminal(done: int, total: int | None, text: str) -> None:
@@ -52,7 +53,7 @@ class Encoder:
         with compiling("encoding", progress):
             model: Any = definition.model
             tables: NamedTuple = model.tables()
-            self._model: CompiledModel = cutting_kernel(tables), tables
+            self._model: CompiledModel = cutting_kernel(tables), kernel_for_many(tables), tables
             self._cutter = _find_cutter(definition.splitter)
             self.encode(b"a")
 
@@ -74,26 +75,38 @@ class Encoder:
         workers = min(threads or usable_cores(), len(groups))
         if workers > 1:
             with ThreadPoolExecutor(workers) as pool:
-                parts = list(pool.map(self._encode_group, groups))
-        else:
-            parts = [self._encode_group(group) for group in groups]
-        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-        if parts:
-            np.cumsum(np.concatenate([counts for _, counts in parts]), out=offsets[1:])
-        ids = [ids for ids, _ in parts]
-        return (ids[0] if len(ids) == 1 else np.concatenate([_NO_IDS, *ids])), offsets
+                return _join_ids(list(pool.map(self._encode_group, groups)))
+        return _join_ids([self._encode_group(group) for group in groups])
+
+    def encode_buffer(self, data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode_batch`, by one thread: text i is data[offsets[i]:offsets[i + 1]], uint8.
+
+        Nearly all of `data` is encoded where it lies. It must be valid UTF-8 throughout.
+        """
+        if self._cutter is None:
+            texts = [data[begin:end].tobytes() for begin, end in pairwise(offsets.tolist())]
+            return self.encode_batch(texts, threads=1)
+        with self._worker() as worker:
+            views = (_view(data, offsets[part]) for part in _parts(offsets))
+            return _join_ids([worker.encode(*view, self._cutter, self._model) for view in views])
 
     def _encode_group(self, texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
         """The ids of some texts, and how many each has."""
+        with self._worker() as worker:
+            if self._cutter is not None:
+                return worker.encode(*_join(texts), self._cutter, self._model)
+            words = [self._split(text) for text in texts]
+            return worker.encode_words(words, self._model)
+
+    @contextmanager
+    def _worker(self) -> Iterator["_Worker"]:
+        """One that no other thread has."""
         try:
             worker = self._idle.pop()  # atomic, as is append
         except IndexError:
             worker = _Worker()
         try:
-            if self._cutter is not None:
-                return worker.encode(texts, self._cutter, self._model)
-            words = [self._split(text) for text in texts]
-            return worker.encode_words(words, self._model)
+            yield worker
         finally:
             self._idle.append(worker)
 
@@ -114,12 +127,11 @@ class _Worker:
         self._out = np.empty(0, dtype=np.uint32)
 
     def encode(
-        self, texts: Sequence[bytes], cutter: WordCutter, model: CompiledModel
+        self, data: np.ndarray, ends: np.ndarray, cutter: WordCutter, model: CompiledModel
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The ids of texts that are cut by a kernel, and how many each has."""
-        data, ends = _join(texts)
+        """The ids of texts that are cut by a kernel, and how many each has; see `encode_texts`."""
         out = self._room(len(data))
-        counts = np.empty(len(texts), dtype=np.int64)
+        counts = np.empty(len(ends), dtype=np.int64)
         size = encode_texts(data, ends, cutter, self._starts, self._table, model, out, counts)
         return out[:size].copy(), counts
 
@@ -151,17 +163,13 @@ class _Worker:
 
 
 _NO_IDS = np.empty(0, dtype=np.uint32)
+_NO_COUNTS = np.zeros(1, dtype=np.int64)
 _FIRST = np.zeros(1, dtype=np.int64)
 
 
 def _find_cutter(splitter: Splitter) -> WordCutter | None:
-    """The splitting kernel of a named pattern; None where words are cut in Python."""
-    if not isinstance(splitter, PatternSplitter):
-        return None
-    try:
-        return word_cutter(splitter.pattern)
-    except KeyError:
-        return None
+    """The compiled twin of a splitter; None where words are cut in Python."""
+    return cutter_for(splitter) if is_compiled(splitter) else None
 
 
 def _groups(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
@@ -174,6 +182,35 @@ def _groups(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
             first, size = i + 1, 0
     if first < len(texts):
         yield texts[first:]
+
+
+def _parts(offsets: np.ndarray) -> Iterator[slice]:
+    """As `_groups`, the places among `offsets` of the ends of each group's texts, and one more."""
+    first, last = 0, len(offsets) - 1
+    while first < last:
+        end = min(int(np.searchsorted(offsets, offsets[first] + _GROUP)), last)
+        yield slice(first, end + 1)
+        first = end
+
+
+def _view(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The texts between `offsets` with readable bytes behind them, and their ends.
+
+    What stands behind a text does not change its words; a copy is made at the end of `data` alone.
+    """
+    begin, end = int(offsets[0]), int(offsets[-1])
+    view = data[begin : end + PADDING]
+    if len(view) < end - begin + PADDING:
+        view = np.concatenate([data[begin:end], np.zeros(PADDING, dtype=np.uint8)])
+    view.flags.writeable = False  # as that of `_join`: the kernels are compiled for one kind
+    return view, offsets[1:] - begin
+
+
+def _join_ids(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """All ids, and where each text's begin, from the ids of each part and their counts."""
+    ids = [ids for ids, _ in parts]
+    offsets = np.cumsum(np.concatenate([_NO_COUNTS, *(counts for _, counts in parts)]))
+    return (ids[0] if len(ids) == 1 else np.concatenate([_NO_IDS, *ids])), offsets
 
 
 def _join(texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from textus.tokenizer.engine.table import (
     BLOCK,
     LONG_BYTES,
     LONG_IDS,
+    MANY,
     RING_SLACK,
     SHORT_BYTES,
     SHORT_IDS,
@@ -18,7 +19,7 @@ from textus.tokenizer.split.kernels import word_starts
 
 _U = np.uint64
 _M1, _M2 = _U(0x9E3779B97F4A7C15), _U(0xD6E8FEB86659FD93)
-_ONE, _TWO, _THREE, _FOUR, _EIGHT = _U(1), _U(2), _U(3), _U(4), _U(8)
+_ONE, _TWO, _THREE, _FOUR, _FIVE, _EIGHT = _U(1), _U(2), _U(3), _U(4), _U(5), _U(8)
 _LENGTH, _COUNT = _U(56), _U(60)
 _NO_KEY = ~_U(0)  # of length 0: no slot has it
 
@@ -56,49 +57,86 @@ def encode_words(
     Word i is data[starts[i]:starts[i + 1]]. `data` is readable for 32 bytes behind the last word,
     `out` has room for as many ids as there are bytes and 8 more.
     """
-    for block in range(first, last, BLOCK):
-        size = min(BLOCK, last - block)
-        _find_slots(data, starts, block, size, table)
-        end, waiting = _copy_known(size, table, out, at)
+    for many in range(first, last, MANY):
+        end, waiting = _look_up(data, starts, many, min(last, many + MANY), table, out, at)
         if waiting:
-            end = _fill_in(data, starts, block, waiting, table, model, out, at, end)
+            _learn(data, starts, many, waiting, table, model)
+            end = _fill_in(data, starts, many, waiting, table, model, out, at, end)
         at = end
     return at
 
 
 @njit(cache=True, inline="always", **UNCOUNTED)
-def _copy_known(size: Any, table: Any, out: Any, at: Any) -> Any:
+def _look_up(data: Any, starts: Any, first: Any, last: Any, table: Any, out: Any, at: Any) -> Any:
     """Copies the ids of the words found at once; (end, number of words left out).
 
     `table.waiting` tells which words were left out, and where in `out` their ids belong.
     """
+    end, waiting = _U(at), _U(0)
+    for block in range(first, last, BLOCK):
+        size = min(BLOCK, last - block)
+        _find_slots(data, starts, block, size, table)
+        end, waiting = _copy_known(block - first, size, waiting, table, out, _U(at), end)
+    return np.int64(end), np.int64(waiting)
+
+
+@njit(cache=True, inline="always", **UNCOUNTED)
+def _copy_known(
+    offset: Any, size: Any, waiting: Any, table: Any, out: Any, at: Any, end: Any
+) -> Any:
+    """`_look_up` for the words of a block, which begins `offset` words behind the first."""
     keys, short, waits = table.keys, table.short, table.waiting
-    end = _U(at)
-    waiting = _U(0)
     for i in range(size):
         k = _U(i) * _FOUR
         low, high, slot = keys[k], keys[k + _ONE], keys[k + _TWO]
+        w = waiting * _FIVE
         missed = (short[slot] ^ low) | ((short[slot + _ONE] ^ high) << _FOUR)
         other = (short[slot + _FOUR] ^ low) | ((short[slot + _FOUR + _ONE] ^ high) << _FOUR)
+        place = slot
         if missed:
-            slot += _FOUR
+            place += _FOUR
             missed = other
-        count = short[slot + _ONE] >> _COUNT
+        count = short[place + _ONE] >> _COUNT
         if missed or count > _FOUR:
-            waits[waiting * _TWO] = _U(i)
-            waits[waiting * _TWO + _ONE] = end - _U(at)
+            waits[w] = _U(offset + i)
+            waits[w + _ONE] = end - at
+            waits[w + _TWO], waits[w + _THREE], waits[w + _FOUR] = low, high, slot
             waiting += _ONE
         else:
-            copy16(out, np.int64(end), short, np.int64(slot + _TWO))
+            copy16(out, np.int64(end), short, np.int64(place + _TWO))
             end += count
-    return np.int64(end), np.int64(waiting)
+    return end, waiting
+
+
+@njit(**UNCOUNTED, **INNER)
+def _learn(data: Any, starts: Any, many: Any, waiting: Any, table: Any, model: Any) -> None:
+    """Has the model cut the short words that are not in the table together, and keeps them.
+
+    Without this they would be cut one by one (`_encode_word`), to the same ids.
+    """
+    _, cut_many, tables = model
+    if not cut_many:
+        return
+    num = 0
+    new, words, ids, counts = table.new, table.new_words, table.new_ids, table.new_counts
+    for w in range(waiting):
+        word = many + np.int64(table.waiting[5 * w])
+        start, end = starts[word], starts[word + 1]
+        if end - start <= SHORT_BYTES and _place_of_short(w, table) < 0:
+            new[num], words[2 * num], words[2 * num + 1] = w, start, end
+            num += 1
+    if num:
+        call_kernel(cut_many, (data, words, num, tables, table.scratch, ids, counts))
+    for i in range(num):
+        if _place_of_short(new[i], table) < 0:  # a word may be new twice
+            _keep_short(new[i], table, ids, 16 * i, counts[i])
 
 
 @njit(cache=True, inline="always", **UNCOUNTED)
 def _fill_in(
     data: Any,
     starts: Any,
-    block: Any,
+    many: Any,
     waiting: Any,
     table: Any,
     model: Any,
@@ -112,11 +150,11 @@ def _fill_in(
     _copy_ids(known, 0, out, at, total)
     taken = 0
     for w in range(waiting):
-        word, before = block + np.int64(waits[2 * w]), np.int64(waits[2 * w + 1])
+        word, before = many + np.int64(waits[5 * w]), np.int64(waits[5 * w + 1])
         _copy_ids(out, at, known, taken, before - taken)
         at += before - taken
         taken = before
-        at = _encode_word(data, starts[word], starts[word + 1], word - block, table, model, out, at)
+        at = _encode_word(data, starts[word], starts[word + 1], w, table, model, out, at)
     _copy_ids(out, at, known, taken, total - taken)
     return at + total - taken
 
@@ -153,56 +191,63 @@ def _find_slots(data: Any, starts: Any, block: Any, size: Any, table: Any) -> No
 
 @njit(cache=True, inline="always", **UNCOUNTED)
 def _encode_word(
-    data: Any, start: Any, end: Any, i: Any, table: Any, model: Any, out: Any, at: Any
+    data: Any, start: Any, end: Any, w: Any, table: Any, model: Any, out: Any, at: Any
 ) -> Any:
     """The ids of a word that is long, has many ids, or is not in the table yet."""
     length = end - start
     if length <= SHORT_BYTES:
-        after = _find_short(i, table, out, at)
+        after = _find_short(w, table, out, at)
     elif length <= LONG_BYTES:
         after = _find_long(data, start, length, table, out, at)
     else:
         after = -1
     if after < 0:
-        cut, tables = model
+        cut, _, tables = model
         after = call_kernel(cut, (data, start, end, tables, table.scratch, out, at))
         if length <= SHORT_BYTES:
-            _keep_short(i, table, out, at, after - at)
+            _keep_short(w, table, out, at, after - at)
         elif length <= LONG_BYTES:
             _keep_long(table, out, at, after - at)
     return after
 
 
 @njit(**UNCOUNTED, **INNER)
-def _find_short(i: Any, table: Any, out: Any, at: Any) -> Any:
-    """Copies the ids of a word from the table; -1 where it is not there."""
-    short = table.short
-    k = _U(i) * _FOUR
-    low, high, slot = table.keys[k], table.keys[k + _ONE], table.keys[k + _TWO]
+def _place_of_short(w: Any, table: Any) -> Any:
+    """The slot where the short word that waits as number `w` stands; -1: it is in neither."""
+    short, k = table.short, _U(w) * _FIVE + _TWO
+    low, high, slot = table.waiting[k], table.waiting[k + _ONE], table.waiting[k + _TWO]
     for place in (slot, slot + _FOUR):
         if not (short[place] ^ low) | ((short[place + _ONE] ^ high) << _FOUR):
-            count = np.int64(short[place + _ONE] >> _COUNT)
-            if count <= SHORT_IDS:
-                copy16(out, at, short, np.int64(place + _TWO))
-                return at + count
-            return _read_ring(table, short[place + _TWO], count, out, at)
+            return np.int64(place)
     return -1
 
 
 @njit(**UNCOUNTED, **INNER)
-def _keep_short(i: Any, table: Any, out: Any, at: Any, count: Any) -> None:
+def _find_short(w: Any, table: Any, out: Any, at: Any) -> Any:
+    """Copies the ids of a short word from the table; -1 where it is not there."""
+    place = _place_of_short(w, table)
+    if place < 0:
+        return -1
+    count = np.int64(table.short[place + 1] >> _COUNT)
+    if count <= SHORT_IDS:
+        copy16(out, at, table.short, place + 2)
+        return at + count
+    return _read_ring(table, table.short[place + 2], count, out, at)
+
+
+@njit(**UNCOUNTED, **INNER)
+def _keep_short(w: Any, table: Any, ids: Any, index: Any, count: Any) -> None:
     """Puts a word and its ids into the first slot of its set, whose word moves to the second."""
-    short = table.short
-    k = _U(i) * _FOUR
-    slot = table.keys[k + _TWO]
+    short, k = table.short, _U(w) * _FIVE + _TWO
+    slot = table.waiting[k + _TWO]
     copy16(short, np.int64(slot + _FOUR), short, np.int64(slot))
     copy16(short, np.int64(slot + _FOUR + _TWO), short, np.int64(slot + _TWO))
-    short[slot] = table.keys[k]
-    short[slot + _ONE] = table.keys[k + _ONE] | (_U(count) << _COUNT)
+    short[slot] = table.waiting[k]
+    short[slot + _ONE] = table.waiting[k + _ONE] | (_U(count) << _COUNT)
     if count <= SHORT_IDS:
-        copy16(short, np.int64(slot + _TWO), out, at)
+        copy16(short, np.int64(slot + _TWO), ids, index)
     else:
-        short[slot + _TWO] = _write_ring(table, out, at, count)
+        short[slot + _TWO] = _write_ring(table, ids, index, count)
 
 
 @njit(**UNCOUNTED, **INNER)

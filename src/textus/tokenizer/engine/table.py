@@ -22,6 +22,8 @@ RING_SLACK = (
 )
 BLOCK = 64
 """Words whose slots are asked for before the first of them is read."""
+MANY = 256
+"""Words of which those that are not in the table are cut together."""
 
 
 class WordTable(NamedTuple):
@@ -47,7 +49,16 @@ class WordTable(NamedTuple):
     long_key: np.ndarray
     """uint64 (5,): the key of the long word at hand, and its slot."""
     waiting: np.ndarray
-    """uint64 (BLOCK, 2), flat: words whose slots were not enough, and how many ids come before."""
+    """uint64 (MANY, 5), flat: words whose slots were not enough, how many ids come before, both
+    halves of the key, and the slot."""
+    new: np.ndarray
+    """int64 (MANY,): those of the waiting words that are cut together."""
+    new_words: np.ndarray
+    """int64 (MANY, 2), flat: where these begin and end."""
+    new_ids: np.ndarray
+    """uint32 (MANY, 16), flat."""
+    new_counts: np.ndarray
+    """int64 (MANY,): how many ids each has."""
     known: np.ndarray
     """uint32: ids of the other words meanwhile."""
     scratch: np.ndarray
@@ -69,8 +80,12 @@ def new_table(*, short_bits: int = 18, long_bits: int = 15, ring: int = RING) ->
         keys=np.zeros(BLOCK * 4, dtype=np.uint64),
         masks=np.array(masks, dtype=np.uint64).ravel(),
         long_key=np.zeros(5, dtype=np.uint64),
-        waiting=np.zeros(BLOCK * 2, dtype=np.uint64),
-        known=np.zeros(BLOCK * SHORT_IDS + 4, dtype=np.uint32),
+        waiting=np.zeros(MANY * 5, dtype=np.uint64),
+        new=np.zeros(MANY, dtype=np.int64),
+        new_words=np.zeros(MANY * 2, dtype=np.int64),
+        new_ids=np.zeros(MANY * 16 + RING_SLACK, dtype=np.uint32),
+        new_counts=np.zeros(MANY, dtype=np.int64),
+        known=np.zeros(MANY * SHORT_IDS + 4, dtype=np.uint32),
         scratch=np.zeros(4096, dtype=np.uint64),
     )
 

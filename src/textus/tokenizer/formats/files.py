@@ -1,4 +1,4 @@
-"""Finds out which kind of tokenizer a folder or a file holds, and reads it."""
+"""Finds out by its name which kind of tokenizer a folder or a file holds; reads and writes it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +6,15 @@ from pathlib import Path
 from textus.errors import DataError
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.formats import tokenizer_json, vocab_merges, vocab_txt
+from textus.tokenizer.formats.contents import read_bytes
 from textus.tokenizer.formats.published import published_of_ranks
-from textus.tokenizer.formats.sentencepiece import read_sentencepiece
+from textus.tokenizer.formats.sentencepiece import read_sentencepiece, write_sentencepiece
+from textus.tokenizer.formats.tiktoken_ranks import write_ranks
 
 Reader = Callable[[Path], Definition]
+Writer = Callable[[Definition, Path], None]
+
+RANKS = ".tiktoken"
 
 
 def read_definition(path: Path) -> Definition:
@@ -40,8 +45,30 @@ def read_definition(path: Path) -> Definition:
     )
 
 
+def write_definition(definition: Definition, path: Path) -> None:
+    """Writes a tokenizer in the form that the name of `path` says: `.model` for SentencePiece,
+    `.tiktoken` for ranks, `vocab.txt` for BERT's, `vocab.json` or `merges.txt` for both of these;
+    any other name is a folder, for tokenizer.json and tokenizer_config.json.
+
+    Folders are made if need be. DataError where the form has no place for the tokenizer.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        for name, writer in _WRITERS.items():
+            if path.match(name):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                return writer(definition, path)
+    if path.exists() and not path.is_dir():
+        raise DataError(
+            f"{path} is a file with a name that no kind of tokenizer has; the known ones are "
+            f"{', '.join(_WRITERS)}. Give one of these, or a folder."
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    return tokenizer_json.write_tokenizer(definition, path)
+
+
 def _read_ranks(file: Path) -> Definition:
-    return published_of_ranks(file.read_bytes(), origin=str(file))
+    return published_of_ranks(read_bytes(file), origin=str(file))
 
 
 _IN_FOLDERS: dict[str, Reader] = {
@@ -50,5 +77,16 @@ _IN_FOLDERS: dict[str, Reader] = {
     vocab_merges.VOCAB_FILE: lambda file: vocab_merges.read_vocab_merges(file.parent),
     vocab_merges.MERGES_FILE: lambda file: vocab_merges.read_vocab_merges(file.parent),
     vocab_txt.VOCAB_FILE: vocab_txt.read_vocab_txt,
-    "*.tiktoken": _read_ranks,
+    f"*{RANKS}": _read_ranks,
+}
+
+_WRITERS: dict[str, Writer] = {
+    tokenizer_json.TOKENIZER_FILE: lambda own, file: tokenizer_json.write_tokenizer(
+        own, file.parent
+    ),
+    "*.model": write_sentencepiece,
+    vocab_merges.VOCAB_FILE: lambda own, file: vocab_merges.write_vocab_merges(own, file.parent),
+    vocab_merges.MERGES_FILE: lambda own, file: vocab_merges.write_vocab_merges(own, file.parent),
+    vocab_txt.VOCAB_FILE: vocab_txt.write_vocab_txt,
+    f"*{RANKS}": write_ranks,
 }

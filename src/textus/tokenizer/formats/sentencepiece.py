@@ -12,10 +12,12 @@ from enum import IntEnum
 from pathlib import Path
 
 from textus.errors import DataError
+from textus.store import write_file
 from textus.tokenizer.bpe.model import Merges, Pair
 from textus.tokenizer.character_map import CharacterMap
 from textus.tokenizer.definition import Definition, Model
 from textus.tokenizer.formats import protobuf as wire
+from textus.tokenizer.formats.contents import read_bytes
 from textus.tokenizer.sentencepiece import SPACE_SYMBOL, SentencePieceNormalizer
 from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.unigram.model import UNKNOWN_PENALTY, Unigram
@@ -58,10 +60,7 @@ def read_sentencepiece(file: Path) -> Definition:
     Raises DataError where it is missing, broken, or of a kind that Textus does not read (types word
     and char; spaces at the end of words).
     """
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{file} does not exist; give a .model file of SentencePiece.") from None
+    content = read_bytes(file)
     try:
         return parse_sentencepiece(content)
     except (DataError, TypeError, ValueError, struct.error) as error:
@@ -125,8 +124,9 @@ def write_sentencepiece(definition: Definition, file: Path) -> None:
         wire.write_bytes(_PIECES, _write_piece(piece)) for piece in _pieces(definition, model)
     )
     trainer, normalizer = _write_trainer(definition, model), _write_normalizer()
-    file.write_bytes(
-        pieces + wire.write_bytes(_TRAINER, trainer) + wire.write_bytes(_NORMALIZER, normalizer)
+    write_file(
+        file,
+        pieces + wire.write_bytes(_TRAINER, trainer) + wire.write_bytes(_NORMALIZER, normalizer),
     )
 
 

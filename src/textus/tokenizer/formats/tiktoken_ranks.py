@@ -14,27 +14,38 @@ from itertools import pairwise
 from pathlib import Path
 
 from textus.errors import DataError
+from textus.store import write_file
 from textus.tokenizer.bpe.model import Merges, Pair
 from textus.tokenizer.definition import Definition
+from textus.tokenizer.ids import check_ids
 from textus.tokenizer.split.patterns import PatternSplitter
 
 Ranks = Mapping[bytes, int]
 
 
 def read_ranks(data: bytes, *, origin: str) -> dict[bytes, int]:
-    """The rank of each token; DataError names the line that is wrong and `origin`."""
+    """The rank of each token; DataError names `origin`, and the line that is wrong."""
     ranks: dict[bytes, int] = {}
     for number, line in enumerate(data.splitlines(), 1):
         if not line:
             continue
         try:
             token, rank = line.split()
-            ranks[binascii.a2b_base64(token, strict_mode=True)] = int(rank)
-        except (ValueError, binascii.Error) as error:
+            key = binascii.a2b_base64(token, strict_mode=True)
+            value = int(rank)
+        except ValueError as error:
             raise DataError(
                 f"line {number} of {origin}, {line[:80]!r}, is no token in base64 with its rank "
-                f"({error}); copy the file from where it is whole."
+                f"({error}); {_COPY}"
             ) from error
+        if ranks.setdefault(key, value) != value:
+            raise DataError(f"line {number} of {origin} gives {key!r} another rank; {_COPY}")
+    if not ranks:
+        raise DataError(f"{origin} holds no token; {_COPY}")
+    try:
+        check_ids(ranks.values(), what="its ranks")
+    except DataError as error:
+        raise DataError(f"{origin} holds no ranks: {error}; {_COPY}") from error
     return ranks
 
 
@@ -46,6 +57,11 @@ def write_ranks(definition: Definition, file: Path) -> None:
     model = definition.model
     if not isinstance(model, Merges) or model.characters:
         raise DataError(f"{file}: only byte-level BPE has ranks; write a tokenizer.json instead.")
+    if definition.normalizer is not None:
+        raise DataError(
+            f"{file}: tiktoken changes no text, and so has no place for the normalizer "
+            f"{definition.normalizer}; write a tokenizer.json instead."
+        )
     unreached = len(model.ids) - len(model.merges) - 256
     if merges_of(model.ids) != model.merges or (unreached and not model.whole_words):
         raise DataError(
@@ -57,7 +73,7 @@ def write_ranks(definition: Definition, file: Path) -> None:
         b"%s %d\n" % (base64.b64encode(token), rank)
         for token, rank in sorted(model.ids.items(), key=lambda item: item[1])
     ]
-    file.write_bytes(b"".join(lines))
+    write_file(file, b"".join(lines))
 
 
 def definition_of_ranks(
@@ -68,8 +84,10 @@ def definition_of_ranks(
     end_of_text: str | None,
 ) -> Definition:
     """The tokenizer that tiktoken makes of ranks; a word that is a token is that token, whether
-    merges reach it or not."""
-    tokens = [b""] * (max([*ranks.values(), *special_tokens.values()]) + 1)
+    merges reach it or not. DataError where the ids contradict one another."""
+    ids = [*ranks.values(), *special_tokens.values()]
+    check_ids(ids, what="the ranks and the ids of the special tokens")
+    tokens = [b""] * (max(ids, default=-1) + 1)
     for token, rank in ranks.items():
         tokens[rank] = token
     for name, id_ in special_tokens.items():
@@ -114,6 +132,7 @@ def last_merge(token: bytes, ranks: Ranks) -> Pair | None:
     return None if left is None or right is None else (left, right)
 
 
+_COPY = "copy the file from where it is whole."
 _NEVER = 1 << 62
 _MANY = 4096
 """Tokens from which on loading the kernel costs less than plain Python."""

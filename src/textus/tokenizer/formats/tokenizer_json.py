@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from textus.errors import DataError, RecipeError
+from textus.store import write_json
 from textus.tokenizer.bert import BertSplitter
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.formats.chat_config import config_json, read_config
+from textus.tokenizer.formats.contents import read_json, read_text
 from textus.tokenizer.formats.hugging_face.decoders import read_decoder, write_decoder
+from textus.tokenizer.formats.hugging_face.fields import steps
 from textus.tokenizer.formats.hugging_face.models import read_model, write_model
 from textus.tokenizer.formats.hugging_face.normalizers import (
     UNDERLINES_ARE_SPACES,
@@ -25,7 +28,6 @@ from textus.tokenizer.formats.hugging_face.normalizers import (
 from textus.tokenizer.formats.hugging_face.spelling import Spelling
 from textus.tokenizer.formats.hugging_face.splitters import read_splitting, write_splitting
 from textus.tokenizer.formats.hugging_face.tokens import read_names, write_names
-from textus.tokenizer.formats.json_files import read_json, write_json
 from textus.tokenizer.normalize import chain, parts_of
 from textus.tokenizer.wordpiece.model import LongestMatch
 
@@ -58,7 +60,7 @@ def read_tokenizer(file: Path) -> Definition:
     config = read_json(config_file) if config_file.exists() else {}
     template_file = file.with_name(TEMPLATE_FILE)
     if template_file.exists():
-        config["chat_template"] = template_file.read_text(encoding="utf-8")
+        config["chat_template"] = read_text(template_file)
     try:
         return read_config(config, _parse(content))
     except _BROKEN as error:
@@ -126,10 +128,6 @@ def _spelling_of(definition: Definition) -> Spelling:
 
 
 def _check_post_processor(content: Mapping[str, Any] | None) -> None:
-    if content is None:
-        return
-    if content["type"] == "Sequence":
-        for part in content["processors"]:
-            _check_post_processor(part)
-    elif content["type"] not in _POST_PROCESSORS:
-        raise DataError(f"its post_processor {content['type']!r} is unknown")
+    for step in steps(content, "processors"):
+        if step["type"] not in _POST_PROCESSORS:
+            raise DataError(f"its post_processor {step['type']!r} is unknown")

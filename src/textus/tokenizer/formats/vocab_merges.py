@@ -4,14 +4,17 @@ vocab.json has the id of each token, spelt as in `byte_level.py`; merges.txt on 
 parts of a merge. Which pattern cuts text into words they do not say.
 """
 
+import dataclasses
 import re
 from pathlib import Path
 
 from textus.errors import DataError
+from textus.store import write_file, write_json
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.formats.byte_level import to_bytes, to_characters
-from textus.tokenizer.formats.json_files import read_json, write_json
+from textus.tokenizer.formats.contents import read_json, read_text
+from textus.tokenizer.ids import check_ids
 from textus.tokenizer.split.patterns import PatternSplitter
 
 VOCAB_FILE = "vocab.json"
@@ -29,8 +32,10 @@ def read_vocab_merges(folder: Path, *, pattern: str = "gpt2") -> Definition:
     ones. `<|endoftext|>`, or else `</s>`, ends a text.
     """
     vocab = read_json(folder / VOCAB_FILE)
+    text = read_text(folder / MERGES_FILE)
     try:
-        pairs = _read_merges(folder / MERGES_FILE)
+        check_ids(vocab.values(), what="its ids")
+        pairs = _parse_merges(text)
         made = {left + right for left, right in pairs}
         special = {
             spelt: id_
@@ -65,23 +70,31 @@ def write_vocab_merges(definition: Definition, folder: Path) -> None:
             f"{folder / VOCAB_FILE}: only byte-level BPE has these files; write a tokenizer.json "
             "instead."
         )
+    if definition.normalizer is not None:
+        raise DataError(
+            f"{folder / VOCAB_FILE}: the file has no place for the normalizer "
+            f"{definition.normalizer}; write a tokenizer.json instead."
+        )
+    merged = dataclasses.replace(model, whole_words=False)
+    if model.whole_words and any(merged.encode_word(t) != [i] for t, i in model.ids.items()):
+        raise DataError(
+            f"{folder / VOCAB_FILE}: some tokens are taken for whole words and no merges make "
+            "them, which these files cannot tell; write a tokenizer.json instead."
+        )
     spellings = {id_: to_characters(token) for token, id_ in model.ids.items()}
     spellings |= {id_: name for name, id_ in definition.special_tokens.items()}
     spellings |= {id_: name for name, id_ in definition.added_tokens.items()}
     write_json(folder / VOCAB_FILE, {spellings[id_]: id_ for id_ in sorted(spellings)})
     lines = [_VERSION, *(f"{spellings[left]} {spellings[right]}" for left, right in model.merges)]
-    text = "\n".join(lines) + "\n"
-    (folder / MERGES_FILE).write_text(text, encoding="utf-8", newline="\n")
+    write_file(folder / MERGES_FILE, "\n".join(lines) + "\n")
 
 
-def _read_merges(file: Path) -> list[tuple[str, str]]:
-    if not file.exists():
-        raise DataError(f"{file.name} does not exist")
+def _parse_merges(text: str) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line and not (number == 1 and line.startswith("#version")):
-            parts = line.rstrip("\r").split(" ")
+            parts = line.split(" ")
             if len(parts) != 2:
-                raise DataError(f"line {number} of {file.name}, {line[:80]!r}, is no pair")
+                raise DataError(f"line {number} of {MERGES_FILE}, {line[:80]!r}, is no pair")
             pairs.append((parts[0], parts[1]))
     return pairs

@@ -7,8 +7,10 @@ say.
 from pathlib import Path
 
 from textus.errors import DataError
+from textus.store import write_file
 from textus.tokenizer.bert import BertNormalizer, BertSplitter
 from textus.tokenizer.definition import Definition
+from textus.tokenizer.formats.contents import read_text
 from textus.tokenizer.formats.hugging_face.models import BERT_PREFIX, read_model, write_model
 from textus.tokenizer.formats.hugging_face.tokens import Names
 from textus.tokenizer.wordpiece.model import LongestMatch
@@ -32,7 +34,7 @@ def read_vocab_txt(file: Path, *, lowercase: bool | None = None) -> Definition:
     `lowercase`: whether text is made lower case and loses its accents; None: unless a piece holds a
     capital letter. DataError where there is no [UNK], or a piece stands there twice.
     """
-    lines = [line.rstrip("\r") for line in file.read_text(encoding="utf-8").split("\n")]
+    lines = read_text(file).split("\n")
     if lines[-1] == "":
         lines.pop()
     vocab = {piece: id_ for id_, piece in enumerate(lines)}
@@ -73,4 +75,9 @@ def write_vocab_txt(definition: Definition, file: Path) -> None:
         raise DataError(f"{file}: only BERT's WordPiece has this file; write a tokenizer.json.")
     vocab: dict[str, int] = write_model(definition, "plain")["vocab"]
     pieces = sorted(vocab, key=vocab.__getitem__)
-    file.write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8", newline="\n")
+    if [vocab[piece] for piece in pieces] != list(range(len(definition.tokens))):
+        raise DataError(
+            f"{file}: the number of a line is the id of its piece, and some of the "
+            f"{len(definition.tokens)} ids have no piece; write a tokenizer.json instead."
+        )
+    write_file(file, "".join(f"{piece}\n" for piece in pieces))

@@ -4,7 +4,10 @@ For each family of patterns a function `mark_...` fills two bit maps over the by
 on. `starts` has a 1 where a word begins by rules that look at the characters next to it. `doubts`
 has a 1 where such rules do not decide: what `starts` says up to there, that byte included, holds;
 behind it, words have to be cut one by one until they meet `starts` again. Nothing is said about
-the end of the blocks: see `last_sure`.
+the end of the blocks: `_cut_words` knows how far they are sure.
+
+The loops count bytes, not blocks: of a loop from 0 to `blocks`, LLVM takes the first round, which
+marks nothing, out as a copy of all, with 64 comparisons one by one in it.
 
 A mask's bit 0 is the block's first byte, so `x << 1` speaks of the byte before, and `x >> 1` of
 the byte behind. All bytes of a character carry its class.
@@ -15,10 +18,11 @@ from numba import njit
 
 from textus.tokenizer.native import INNER, count_ones, leading_zeros, trailing_zeros
 from textus.tokenizer.split.masks import ascii_masks, letter_masks
-from textus.tokenizer.split.scalar import LETTER, LOWER, NUMBER, UPPER, WHITE, array_of, flags_at
+from textus.tokenizer.split.scalar import LETTER, LOWER, NUMBER, UPPER, WHITE, flags_at
 
-_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+_ONE, _TWO, _THREE, _SIX = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(6)
 _TOP, _NONE, _ALL = np.uint64(63), np.uint64(0), np.uint64(2**64 - 1)
+_HIGHEST = _ONE << _TOP
 
 
 @njit(nogil=True, forceinline=True, **INNER)
@@ -42,8 +46,8 @@ def _spread(mask, before, inner):
 
 
 @njit(nogil=True, forceinline=True, **INNER)
-def _bit(flags, flag, place):
-    return np.uint64(flags & flag != 0) << place
+def _bit(is_set, place):
+    return np.uint64(is_set) << place
 
 
 @njit(nogil=True, forceinline=True, **INNER)
@@ -56,9 +60,9 @@ def _plain_classes(data, flags, i, high, inner, before):
         place = trailing_zeros(rest)
         rest &= rest - _ONE
         found, _ = flags_at(data, flags, i + np.int64(place), i + 80)
-        letters |= _bit(found, LETTER, place)
-        numbers |= _bit(found, NUMBER, place)
-        white |= _bit(found, WHITE, place)
+        letters |= _bit(found & LETTER != 0, place)
+        numbers |= _bit(found & NUMBER != 0, place)
+        white |= _bit(found & WHITE != 0, place)
     return (
         _spread(letters, before[0], inner),
         _spread(numbers, before[1], inner),
@@ -100,21 +104,15 @@ def _since(white, i, since):
     return i + 64 - np.int64(leading_zeros(~white))
 
 
-@njit(nogil=True, forceinline=True, **INNER)
-def _arrays(data, flags, starts, doubts):
-    return array_of(data), array_of(flags), array_of(starts), array_of(doubts)
-
-
 def mark_gpt2(data, flags, position, blocks, option, starts, doubts):
     """The bit maps for GPT-2; returns where white space at the end of the blocks began."""
-    data, flags, starts, doubts = _arrays(data, flags, starts, doubts)
     since = position
     zero = signs_before = _NONE
     before = now = (zero, zero, zero, zero, zero, zero, zero)
-    for k in range(blocks + 1):
-        after = _plain_block(data, flags, position + k * 64, now)
-        if k > 0:
-            block = np.uint64(k - 1)
+    for i in range(position, position + (blocks + 1) * 64, 64):
+        after = _plain_block(data, flags, i, now)
+        if i > position:
+            block = np.uint64(i - position - 64) >> _SIX
             letters, numbers, white, _, spaces, quotes, inner = now
             signs = ~(letters | numbers | white)
             begun = letters & ~_behind(letters, before[0])
@@ -126,18 +124,10 @@ def mark_gpt2(data, flags, position, blocks, option, starts, doubts):
             doubts[block] = quotes & begun & _ahead(letters, after[0])
             last = white & ~_ahead(white, after[2])
             _mark_last_white(data, position, starts, block, last, inner)
-            since = _since(white, position + (k - 1) * 64, since)
+            since = _since(white, i - 64, since)
             signs_before = signs
         before, now = now, after
     return since
-
-
-@njit(nogil=True, forceinline=True, **INNER)
-def _doubt_before(doubts, block, mask):
-    """Sets the doubts one byte before the bytes of `mask`."""
-    doubts[block] |= mask >> _ONE
-    if mask & _ONE and block:
-        doubts[block - _ONE] |= _ONE << _TOP
 
 
 @njit(nogil=True, forceinline=True, **INNER)
@@ -152,17 +142,37 @@ def _behind_first_sign(begun, inner, carry):
 @njit(nogil=True, forceinline=True, **INNER)
 def _mark_white(data, position, block, starts, doubts, masks):
     r"""Marks white space for `\s*[\r\n]+|\s+(?!\S)|\s+`: where it begins, behind newlines and
-    before other text; in doubt are lines of white space alone."""
-    white, white_before, white_after, newlines, newlines_before, absorbed, inner = masks
+    before other text; but not between a newline and a line of white space alone."""
+    white, white_before, white_after, newlines, before, after, absorbed, sure, inner = masks
     blank = white & ~newlines
-    indents = blank & _behind(newlines, newlines_before)
+    indents = blank & _behind(newlines, before)
     starts[block] |= (white & ~_behind(white, white_before) & ~absorbed) | indents
     last = blank & ~_ahead(white, white_after)
     _mark_last_white(data, position, starts, block, last, inner)
     if indents:
-        total = blank + indents
-        if total & newlines & ~blank or total < blank:
-            _doubt_before(doubts, block, indents)
+        carried = blank + indents  # to the byte behind the white space
+        ends = carried & newlines & ~blank
+        while ends:
+            before_end = (ends - _ONE) & ~ends
+            ends &= ends - _ONE
+            _join_line(starts, doubts, block, indents & before_end, sure)
+        if carried < blank:
+            other = ~white_after | after
+            if other == _NONE or other & ~(other - _ONE) & after:
+                _join_line(starts, doubts, block, indents, sure if other else _NONE)
+
+
+@njit(nogil=True, **INNER)
+def _join_line(starts, doubts, block, indents, sure):
+    """No word begins at the last of `indents`; if it is not one of `sure`, there is a doubt at the
+    byte before it."""
+    indent = _HIGHEST >> leading_zeros(indents)
+    if indent & sure:
+        starts[block] &= ~indent
+    else:
+        doubts[block] |= indent >> _ONE
+        if indent == _ONE and block:
+            doubts[block - _ONE] |= _HIGHEST
 
 
 @njit(nogil=True, forceinline=True, **INNER)
@@ -176,14 +186,13 @@ def _fourth(numbers, before):
 def mark_cl100k(data, flags, position, blocks, option, starts, doubts):
     """The bit maps for cl100k and its kin; returns where white space at the end of the blocks
     began."""
-    data, flags, starts, doubts = _arrays(data, flags, starts, doubts)
     since, single = position, option & 7 == 1
-    zero = carry = signs_before = _NONE
+    zero = carry = signs_before = lone_before = _NONE
     before = now = (zero, zero, zero, zero, zero, zero, zero)
-    for k in range(blocks + 1):
-        after = _plain_block(data, flags, position + k * 64, now)
-        if k > 0:
-            block = np.uint64(k - 1)
+    for i in range(position, position + (blocks + 1) * 64, 64):
+        after = _plain_block(data, flags, i, now)
+        if i > position:
+            block = np.uint64(i - position - 64) >> _SIX
             letters, numbers, white, newlines, spaces, quotes, inner = now
             signs = ~(letters | numbers | white)
             signs_behind = _behind(signs, signs_before)
@@ -199,10 +208,13 @@ def mark_cl100k(data, flags, position, blocks, option, starts, doubts):
                 doubts[block] |= _fourth(numbers, before[1])
             starts[block] = begun
             absorbed = newlines & signs_behind
-            masks = (white, before[2], after[2], newlines, before[3], absorbed, inner)
+            lone = newlines & ~signs_behind & ~_behind(newlines, before[3])
+            sure = _behind(lone, lone_before)
+            around = (white, before[2], after[2], newlines, before[3], after[3])
+            masks = (*around, absorbed, sure, inner)
             _mark_white(data, position, block, starts, doubts, masks)
-            since = _since(white, position + (k - 1) * 64, since)
-            signs_before = signs
+            since = _since(white, i - 64, since)
+            signs_before, lone_before = signs, lone
         before, now = now, after
     return since
 
@@ -219,12 +231,12 @@ def _cased_classes(data, flags, i, high, inner, before):
         rest &= rest - _ONE
         found, _ = flags_at(data, flags, i + np.int64(place), i + 80)
         cased = found & (UPPER | LOWER)
-        upper |= _bit(np.uint8(cased == UPPER), 1, place)
-        lower |= _bit(np.uint8(cased == LOWER), 1, place)
-        neither |= _bit(np.uint8(cased == UPPER | LOWER), 1, place)
-        marks |= _bit(np.uint8(found & (UPPER | LOWER | LETTER) == UPPER | LOWER), 1, place)
-        numbers |= _bit(found, NUMBER, place)
-        white |= _bit(found, WHITE, place)
+        upper |= _bit(cased == UPPER, place)
+        lower |= _bit(cased == LOWER, place)
+        neither |= _bit(cased == UPPER | LOWER, place)
+        marks |= _bit(found & (UPPER | LOWER | LETTER) == UPPER | LOWER, place)
+        numbers |= _bit(found & NUMBER != 0, place)
+        white |= _bit(found & WHITE != 0, place)
     return (
         _spread(upper, before[0], inner),
         _spread(lower, before[1], inner),
@@ -256,18 +268,19 @@ def mark_o200k(data, flags, position, blocks, option, starts, doubts):
     """The bit maps for o200k; returns where white space at the end of the blocks began.
 
     In doubt are: upper case behind letters without case, which belongs to them where lower case
-    follows; contractions; signs before marks; slashes behind newlines; numbers of four bytes.
+    follows; contractions; signs before marks; slashes behind newlines that may belong to signs;
+    numbers of four bytes.
     """
-    data, flags, starts, doubts = _arrays(data, flags, starts, doubts)
     since = position
-    zero = carry = signs_before = words_before = _NONE
+    zero = carry = signs_before = words_before = lone_before = _NONE
     before = now = (zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero)
-    for k in range(blocks + 1):
-        after = _cased_block(data, flags, position + k * 64, now)
-        if k > 0:
-            block = np.uint64(k - 1)
+    for i in range(position, position + (blocks + 1) * 64, 64):
+        after = _cased_block(data, flags, i, now)
+        if i > position:
+            block = np.uint64(i - position - 64) >> _SIX
             upper, lower, neither, _, numbers, white, newlines, spaces, _, _, inner = now
-            words = upper | lower | neither
+            words, after_words = upper | lower | neither, after[0] | after[1] | after[2]
+            quotes = now[8] & _ahead(words, after_words)
             signs = ~(words | numbers | white)
             signs_behind = _behind(signs, signs_before)
             begun = signs & ~signs_behind & ~_behind(spaces, before[7])
@@ -280,15 +293,22 @@ def mark_o200k(data, flags, position, blocks, option, starts, doubts):
             doubts[block] = (
                 _fourth(numbers, before[4])
                 | (neither & _ahead(upper, after[0]))
-                | (words & _ahead(now[8], after[8]))
+                | (words & _ahead(quotes, after[8] & after_words >> _ONE))
                 | (signs & _ahead(now[3], after[3]))
-                | (newlines & _ahead(now[9], after[9]))
+                | (
+                    newlines
+                    & (signs_behind | _behind(newlines, before[6]))
+                    & _ahead(now[9], after[9])
+                )
             )
             absorbed = newlines & signs_behind
-            masks = (white, before[5], after[5], newlines, before[6], absorbed, inner)
+            lone = newlines & ~signs_behind & ~_behind(newlines, before[6])
+            sure = _behind(lone, lone_before)
+            around = (white, before[5], after[5], newlines, before[6], after[6])
+            masks = (*around, absorbed, sure, inner)
             _mark_white(data, position, block, starts, doubts, masks)
-            since = _since(white, position + (k - 1) * 64, since)
-            signs_before, words_before = signs, words
+            since = _since(white, i - 64, since)
+            signs_before, words_before, lone_before = signs, words, lone
         before, now = now, after
     return since
 
@@ -309,10 +329,9 @@ def clear_between(starts, first, last):
     """Sets the bits behind `first` and before `last` to 0."""
     first += 1
     while first < last:
-        block, place = np.uint64(first >> 6), first & 63
-        count = min(64 - place, last - first)
-        starts[block] &= ~((_ALL >> np.uint64(64 - count)) << np.uint64(place))
-        first += count
+        kept = _ALL << np.uint64(last & 63) if first >> 6 == last >> 6 else _NONE
+        starts[first >> 6] &= kept | (_ONE << np.uint64(first & 63)) - _ONE
+        first = (first | 63) + 1
 
 
 @njit(nogil=True, **INNER)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cfunc, njit, types
 
-from textus.tokenizer.native import INNER, call_address, trailing_zeros
+from textus.tokenizer.native import INNER, call_address, pointer_to, trailing_zeros
 from textus.tokenizer.split.blocks import (
     clear_between,
     extract,
@@ -32,7 +32,6 @@ from textus.tokenizer.split.blocks import (
 from textus.tokenizer.split.scalar import (
     THREES,
     TRAILING,
-    array_of,
     cl100k_end,
     flags_of_characters,
     gpt2_end,
@@ -83,10 +82,9 @@ _FAMILIES: dict[str, tuple[Callable[..., Any] | None, Callable[..., Any], int]] 
 }
 """For each named pattern the functions of its family, and the option that they take."""
 
-_INT, _BYTES, _INTS = types.int64, types.CPointer(types.uint8), types.CPointer(types.int64)
-_BITS = types.CPointer(types.uint64)
-_CUT = _INT(_BYTES, _INT, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT, _INTS)
-_MARK = _INT(_BYTES, _BYTES, _INT, _INT, _INT, _BITS, _BITS)
+_INT, _BYTES, _WORDS = types.int64, types.CPointer(types.uint8), types.CPointer(types.uint64)
+_CUT = _INT(_BYTES, _INT, _INT, _INT, _INT, _BYTES, _INT, _INT, _INT, _WORDS)
+_MARK = _INT(_BYTES, _BYTES, _INT, _INT, _INT, _WORDS, _WORDS)
 _WORD_END = _INT(_BYTES, _BYTES, _INT, _INT, _INT, _INT)
 
 
@@ -109,6 +107,17 @@ def word_cutter(pattern: str, *, scalar: bool | None = None) -> WordCutter:
     )
 
 
+def cutter_of(word_end: Callable[..., Any], flags: np.ndarray) -> WordCutter:
+    """What `word_starts` needs to cut words by a function and flags of one's own; see `scalar`."""
+    return WordCutter(
+        cut=_address(_cut_words, _CUT),
+        mark=0,
+        word_end=_address(word_end, _WORD_END),
+        option=0,
+        flags=flags,
+    )
+
+
 def _address(function: Callable[..., Any], signature: Any) -> int:
     return _compiled(function, signature).address
 
@@ -123,9 +132,10 @@ def _flags() -> np.ndarray:
     return flags_of_characters()
 
 
-@njit(nogil=True)
+@njit(nogil=True, **INNER)
 def word_starts(cutter, data, begin, position, limit, end, starts):
-    """Finds where the words begin in a chunk of a document; returns how many there are.
+    """Finds where the words begin in a chunk of a document; returns how many there are. For other
+    kernels: Python cannot call it.
 
     The document is data[begin:end], uint8, valid UTF-8 with PADDING zero bytes behind it;
     `position` is `begin` or where a call for the same document left off. The words are those that
@@ -143,16 +153,19 @@ def word_starts(cutter, data, begin, position, limit, end, starts):
 
 def _cut_words(data, begin, position, limit, end, flags, option, mark, word_end, starts):
     """The body of `word_starts`: blocks of 64 bytes as far as they are sure, then single words."""
-    data, flags, starts = array_of(data), array_of(flags), array_of(starts)
-    limit = min(limit, end)
+    if limit > end:
+        limit = end
     count, blocks = 0, (limit - position) >> 6
     if blocks > 0 and mark:
-        maps = np.empty((2, blocks), np.uint64)
-        marks, doubts = maps[0], maps[1]
+        # The bit maps lie in `starts`, the one that is read last where it is written last.
+        doubts, marks = starts, pointer_to(starts, blocks * 63 + SLACK)
         since = call_address(mark, (data, flags, position, blocks, option, marks, doubts))
         marks[0] |= _ONE
         _settle((data, flags, begin, position, end, option), word_end, blocks, marks, doubts)
-        sure = last_start(marks, min(since - position, blocks * 64 - 8))
+        sure = blocks * 64 - 8
+        if since - position < sure:
+            sure = since - position
+        sure = last_start(marks, sure)
         count = extract(marks, position, sure, starts)
         position += sure
     while position < limit:
@@ -180,7 +193,7 @@ def _settle(text, word_end, blocks, starts, doubts):
             while done < stop and not (met and done > doubt):
                 arguments = (data, flags, begin, position + done, end, option)
                 following = call_address(word_end, arguments) - position
-                clear_between(starts, done, min(following, stop))
+                clear_between(starts, done, following if following < stop else stop)
                 done = following
                 if done < stop:
                     block, bit = np.uint64(done >> 6), _ONE << np.uint64(done & 63)

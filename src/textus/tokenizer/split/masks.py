@@ -13,25 +13,22 @@ _BYTES = ir.VectorType(ir.IntType(8), 64)
 
 
 class _Vector:
-    """64 bytes; comparisons with constants give masks."""
+    """64 bytes; comparisons with constants give 64 truth values."""
 
-    def __init__(self, builder: Any, array: Any, index: Any):
-        address = builder.bitcast(builder.gep(array.data, [index]), ir.PointerType(_BYTES))
+    def __init__(self, builder: Any, pointer: Any, index: Any):
+        address = builder.bitcast(builder.gep(pointer, [index]), ir.PointerType(_BYTES))
         self.builder = builder
         self.value = builder.load(address)
         self.value.align = 1
 
     def between(self, first: int, last: int) -> Any:
-        """Mask of the bytes from `first` to `last`."""
+        """Whether bytes are from `first` to `last`."""
         shifted = self.builder.sub(self.value, _splat(first))
-        return self._bits(self.builder.icmp_unsigned("<=", shifted, _splat(last - first)))
+        return self.builder.icmp_unsigned("<=", shifted, _splat(last - first))
 
     def equal(self, byte: int) -> Any:
-        """Mask of the bytes equal to `byte`."""
-        return self._bits(self.builder.icmp_unsigned("==", self.value, _splat(byte)))
-
-    def _bits(self, comparison: Any) -> Any:
-        return self.builder.bitcast(comparison, _BITS)
+        """Whether bytes are equal to `byte`."""
+        return self.builder.icmp_unsigned("==", self.value, _splat(byte))
 
 
 def _splat(byte: int) -> ir.Constant:
@@ -40,13 +37,12 @@ def _splat(byte: int) -> ir.Constant:
 
 @intrinsic
 def ascii_masks(typing: Any, data: Any, index: Any) -> tuple[Any, Callable[..., Any]]:
-    """Masks of the 64 bytes of a uint8 array from `index` on: upper-case and lower-case letters,
+    """Masks of the 64 bytes behind a pointer from `index` on: upper-case and lower-case letters,
     digits, white space, newlines (CR and LF), spaces, apostrophes, slashes, bytes of characters
     that are not ASCII, and of these the ones behind the first of their character."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        vector = _Vector(builder, array, arguments[1])
+        vector = _Vector(builder, arguments[0], arguments[1])
         space = vector.equal(ord(" "))
         masks = [
             vector.between(ord("A"), ord("Z")),
@@ -60,6 +56,7 @@ def ascii_masks(typing: Any, data: Any, index: Any) -> tuple[Any, Callable[..., 
             vector.between(0x80, 0xFF),
             vector.between(0x80, 0xBF),
         ]
+        masks = [builder.bitcast(truths, _BITS) for truths in masks]
         return context.make_tuple(builder, signature.return_type, masks)
 
     return types.UniTuple(types.uint64, 10)(data, types.intp), generate
@@ -70,25 +67,24 @@ def letter_masks(typing: Any, data: Any, index: Any) -> tuple[Any, Callable[...,
     """Masks of the first bytes of letters beyond ASCII, of those scripts where two bytes tell:
     upper case, lower case, without case, and of a case that two bytes do not tell.
 
-    The 64 bytes are those of a uint8 array from `index` on. Other letters are in none of them.
+    The 64 bytes are those behind a pointer from `index` on. Other letters are in none of them.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        first = _Vector(builder, array, arguments[1])
-        second = _Vector(builder, array, builder.add(arguments[1], _BITS(1)))
+        first = _Vector(builder, arguments[0], arguments[1])
+        second = _Vector(builder, arguments[0], builder.add(arguments[1], _BITS(1)))
 
         def pair(byte: int, low: int, high: int, *but: int) -> Any:
-            """`byte` with a second byte from `low` to `high` except `but`."""
-            mask = builder.and_(first.equal(byte), second.between(low, high))
+            """Whether there is `byte` and behind it one from `low` to `high` except `but`."""
+            truths = builder.and_(first.equal(byte), second.between(low, high))
             for exception in but:
-                mask = builder.and_(mask, builder.not_(second.equal(exception)))
-            return mask
+                truths = builder.and_(truths, builder.not_(second.equal(exception)))
+            return truths
 
-        def either(masks: list[Any]) -> Any:
-            total = masks[0]
-            for mask in masks[1:]:
-                total = builder.or_(total, mask)
+        def either(group: list[Any]) -> Any:
+            total = group[0]
+            for truths in group[1:]:
+                total = builder.or_(total, truths)
             return total
 
         upper = [pair(0xC3, 0x80, 0x9E, 0x97), pair(0xCE, 0x91, 0xAB, 0xA2)]
@@ -99,7 +95,8 @@ def letter_masks(typing: Any, data: Any, index: Any) -> tuple[Any, Callable[...,
         neither += [pair(0xE4, 0x80, 0xBF, 0xB7), first.between(0xE5, 0xE9)]
         neither += [pair(0xEA, 0xB0, 0xBF), first.between(0xEB, 0xEC), pair(0xED, 0x80, 0x9D)]
         unclear = [first.between(0xC4, 0xC9), pair(0xD1, 0xA0, 0xBF)]
-        masks = [either(group) for group in (upper, lower, neither, unclear)]
+        groups = (upper, lower, neither, unclear)
+        masks = [builder.bitcast(either(group), _BITS) for group in groups]
         return context.make_tuple(builder, signature.return_type, masks)
 
     return types.UniTuple(types.uint64, 4)(data, types.intp), generate

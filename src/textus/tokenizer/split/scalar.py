@@ -8,7 +8,7 @@ number was cut already shows in the character before. At least 8 bytes behind th
 """
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from textus.tokenizer.native import INNER, leading_zeros, load64
 from textus.tokenizer.split.unicode_classes import class_runs
@@ -29,8 +29,8 @@ _FLAGS = {
 THREES, TRAILING = 4, 8
 """Options of `cl100k_end`; 3 and 1: so many characters of a number, from the left."""
 
-_ANY_LENGTH = 1 << 62
-_SPACE, _APOSTROPHE, _SLASH, _NEWLINE = ord(" "), ord("'"), ord("/"), ord("\n")
+_SPACE, _APOSTROPHE, _SLASH, _NEWLINE, _ZERO, _NINE = map(ord, " '/\n09")
+_D, _E, _L, _M, _R, _S, _T, _V = map(ord, "delmrstv")  # in kernels `ord` compiles slowly
 
 
 def flags_of_characters() -> np.ndarray:
@@ -41,12 +41,6 @@ def flags_of_characters() -> np.ndarray:
     flags[:0x110000] = np.repeat(values, lengths)
     flags[[0x0A, 0x0D]] |= NEWLINE
     return flags
-
-
-@njit(nogil=True, forceinline=True, **INNER)
-def array_of(pointer):
-    """The array that a pointer points to, of unknown length."""
-    return carray(pointer, _ANY_LENGTH)
 
 
 @njit(nogil=True, **INNER)
@@ -88,13 +82,11 @@ def contraction_length(data, i, end):
     if first == 0xC5 and second == 0xBF and i + 3 <= end:
         return 3  # U+017F, the long s
     first, second = first | 0x20, second | 0x20
-    if first == ord("s") or first == ord("d") or first == ord("m") or first == ord("t"):
+    if first in (_S, _T, _D, _M):
         return 2
-    if i + 3 <= end and (
-        (first == ord("l") and second == ord("l"))
-        or (first == ord("v") and second == ord("e"))
-        or (first == ord("r") and second == ord("e"))
-    ):
+    if i + 3 > end:
+        return 0
+    if first == second == _L or (second == _E and first in (_V, _R)):
         return 3
     return 0
 
@@ -126,7 +118,6 @@ def white_end(data, flags, i, end, newlines, trailing):
 
 def gpt2_end(data, flags, begin, i, end, option):
     """GPT-2's pattern."""
-    data, flags = array_of(data), array_of(flags)
     length = contraction_length(data, i, end)
     # GPT-2's contractions are in lower case only
     if length and (data[i + 1] & 0x20) and data[i + 1] < 0x80 and data[i + length - 1] & 0x20:
@@ -185,7 +176,6 @@ def number_end(data, flags, i, end, most):
 def cl100k_end(data, flags, begin, i, end, option):
     """cl100k and its kin; `option` is the sum of how many characters of a number may be in a word
     (THREES: three, from the right) and of TRAILING: white space at the end is one word."""
-    data, flags = array_of(data), array_of(flags)
     length = contraction_length(data, i, end)
     if length:
         return i + length
@@ -209,7 +199,6 @@ def cl100k_end(data, flags, begin, i, end, option):
 
 def o200k_end(data, flags, begin, i, end, option):
     """o200k's pattern."""
-    data, flags = array_of(data), array_of(flags)
     found, length = flags_at(data, flags, i, end)
     if found & NUMBER:
         return number_end(data, flags, i, end, 3)
@@ -256,7 +245,6 @@ def cased_end(data, flags, i, end):
 def superbpe_end(data, flags, begin, i, end, option):
     """Everything up to a number; of a number, what is before its next three ASCII digits that
     begin or continue threes from the right of their run."""
-    data, flags = array_of(data), array_of(flags)
     if not flags_at(data, flags, i, end)[0] & NUMBER:
         return run_end(data, flags, i, end, NUMBER, 0)
     start = i
@@ -281,7 +269,7 @@ def superbpe_end(data, flags, begin, i, end, option):
 
 @njit(nogil=True, **INNER)
 def _is_digit(byte):
-    return ord("0") <= byte <= ord("9")
+    return _ZERO <= byte <= _NINE
 
 
 @njit(nogil=True, **INNER)
@@ -295,7 +283,6 @@ def run_of_digits(data, i, end):
 
 def spaces_end(data, flags, begin, i, end, option):
     """Newlines, or spaces and everything up to the next space or newline."""
-    data = array_of(data)
     if data[i] == _NEWLINE:
         while i < end and data[i] == _NEWLINE:
             i += 1

@@ -12,7 +12,7 @@ from numba import njit
 from textus.tokenizer.engine.cutting import cuts
 from textus.tokenizer.unigram.model import Unigram
 
-_BASE, _CHECK, _ID = 0, 1, 2
+BASE, CHECK, ID = 0, 1, 2
 _NO_PIECE = 0x7FFFFFFF
 _CROWDED = 0.95
 _IN_SCRATCH = 2047
@@ -54,18 +54,21 @@ def tables(model: Unigram) -> UnigramTables:
 def _build_trie(data: Any, offsets: Any, ids: Any) -> Any:
     """The double array of sorted pieces; every slot that a node may ask for exists."""
     slots = _free_slots(4096, np.empty((0, 3), dtype=np.int32))
-    slots[0, _CHECK] = 0
+    slots[0, CHECK] = 0
     # what is left to place: pieces[low:high] share their first `depth` bytes, which lead to `node`
     todo = [(0, len(ids), 0, 0)]
     labels = np.empty(256, dtype=np.int64)
     first_free = 1
+    if len(ids) == 0:
+        todo.pop()
+        slots[0, BASE] = 1
     while todo:
         low, high, depth, node = todo.pop()
         if offsets[low] + depth == offsets[low + 1]:
-            slots[node, _ID] = ids[low]
+            slots[node, ID] = ids[low]
             low += 1
         if low == high:
-            slots[node, _BASE] = 0
+            slots[node, BASE] = 0
             continue
         count = 0
         for piece in range(low, high):
@@ -76,9 +79,9 @@ def _build_trie(data: Any, offsets: Any, ids: Any) -> Any:
         base, first_free = _find_room(slots, labels[:count], first_free)
         while base + 256 >= len(slots):
             slots = _free_slots(2 * len(slots), slots)
-        slots[node, _BASE] = base
+        slots[node, BASE] = base
         for label in labels[:count]:
-            slots[base + label, _CHECK] = node
+            slots[base + label, CHECK] = node
         begin = low
         for piece in range(low, high):
             label = data[offsets[piece] + depth]
@@ -109,12 +112,12 @@ def _find_room(slots: Any, labels: Any, first_free: int) -> Any:
         base = slot - labels[0]
         free = True
         for label in labels:
-            if base + label < len(slots) and slots[base + label, _CHECK] >= 0:
+            if base + label < len(slots) and slots[base + label, CHECK] >= 0:
                 free = False
                 break
         if free:
             break
-        if slots[slot, _CHECK] >= 0:
+        if slots[slot, CHECK] >= 0:
             taken += 1
         slot += 1
     if taken >= _CROWDED * (slot - begin + 1):
@@ -148,16 +151,16 @@ def _fill(data: Any, start: int, end: int, tables: Any, best: Any, last: Any) ->
     while place < end:
         step = 1
         if tables.characters:
-            step = min(_character_length(data[place]), end - place)
+            step = min(character_length(data[place]), end - place)
         so_far = best[place - start]
         known = False
         node = 0
         for at in range(place, end):
-            slot = slots[node, _BASE] + data[at]
-            if slots[slot, _CHECK] != node:
+            slot = slots[node, BASE] + data[at]
+            if slots[slot, CHECK] != node:
                 break
             node = slot
-            id_ = np.int64(slots[node, _ID])
+            id_ = np.int64(slots[node, ID])
             if id_ >= 0:
                 to = at + 1 - start
                 known |= at + 1 == place + step
@@ -204,7 +207,7 @@ def _walk_back(data: Any, start: int, size: int, tables: Any, last: Any, out: An
 
 
 @njit(cache=True, nogil=True)
-def _character_length(lead: int) -> int:
+def character_length(lead: int) -> int:
     if lead < 0xC0:
         return 1
     return 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4

@@ -1,16 +1,13 @@
 """Pieces with probabilities, and the likeliest cut of a word: `Unigram.encode_word` (Kudo 2018)."""
 
-import math
-from bisect import bisect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
-from random import Random
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from textus.errors import DataError
+from textus.tokenizer.ids import check_model_ids
 
 if TYPE_CHECKING:
     from textus.tokenizer.unigram.kernels import UnigramTables
@@ -18,19 +15,14 @@ if TYPE_CHECKING:
 UNKNOWN_PENALTY = 10.0
 """How far below the lowest score SentencePiece puts a character that is no piece."""
 
+_LARGEST_SCORE = 1e30
+"""So much less than single precision holds that no sum of scores overflows."""
+
 _UNKNOWN = -1
 _SINGLE = Struct("f")
 _CHARACTER_LENGTHS = (1,) * 12 + (2, 2, 3, 4)
 
 Edge = tuple[int, int, int]
-
-
-class Arrivals(NamedTuple):
-    """The pieces that end at one place of a word, for drawing cuts."""
-
-    shares: list[float]
-    """How likely a cut up to there ends in one of the pieces so far, ascending to 1."""
-    edges: list[Edge]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,70 +65,55 @@ class Unigram:
                 "the vocabulary has no token for a character that is no piece; "
                 "give the ids of the 256 bytes or an unknown token"
             )
-        if self.byte_ids is not None and len(self.byte_ids) != 256:
-            raise DataError(f"{len(self.byte_ids)} tokens stand for bytes; there must be 256")
         if b"" in self.ids:
             raise DataError("the vocabulary has an empty piece")
+        check_model_ids(self.ids.values(), byte_ids=self.byte_ids, unknown=self.unknown)
+        if max(self.ids.values(), default=-1) >= len(self.scores):
+            raise DataError(
+                f"a piece has the id {max(self.ids.values())}, and there are {len(self.scores)} "
+                "scores"
+            )
+        _check_scores(self.scores)
+        _check_scores([self.unknown_score])
 
     @cached_property
     def max_length(self) -> int:
         """Bytes of the longest piece."""
         return max(map(len, self.ids), default=0)
 
+    @property
+    def rounded(self) -> Callable[[float], float]:
+        """What is done to each sum of scores."""
+        return _to_single if self.single_precision else float
+
     def encode_word(self, word: bytes, /) -> list[int]:
         """The ids of the likeliest cut of a word in UTF-8."""
         size = len(word)
-        rounded = _to_single if self.single_precision else float
+        rounded = self.rounded
         best = [0.0] * (size + 1)
         last: list[Edge | None] = [None] * (size + 1)
         for edge in self._edges(word):
             start, end, id_ = edge
-            score = rounded(best[start] + self._score(id_))
+            score = rounded(best[start] + self.score(id_))
             if last[end] is None or score > best[end]:
                 best[end], last[end] = score, edge
         cut: list[Edge] = []
         while (edge := last[size]) is not None:
             cut.append(edge)
             size = edge[0]
-        return self._spell(word, cut[::-1])
+        return self.spell(word, cut[::-1])
 
-    def sample_word(self, word: bytes, /, *, alpha: float, random: Random) -> list[int]:
-        """The ids of a cut drawn at random with probability proportional to that of the cut to the
-        power `alpha` (subword regularisation, Kudo 2018).
-
-        Draws exactly, without listing cuts: filters forwards and samples backwards.
-        """
-        return self.draw(word, self.arrivals(word, alpha=alpha), random)
-
-    def arrivals(self, word: bytes, /, *, alpha: float) -> list[Arrivals]:
-        """What `draw` needs of a word: for each place in it the pieces that end there, with the
-        shares of the cuts up to there that end in each, added up."""
-        size = len(word)
-        total = [0.0] + [-math.inf] * size
-        arriving: list[list[tuple[float, Edge]]] = [[] for _ in range(size + 1)]
+    def edges_by_start(self, word: bytes) -> list[list[Edge]]:
+        """For each place of a word the pieces that begin there, by their end; none where no
+        character begins."""
+        edges: list[list[Edge]] = [[] for _ in word]
         for edge in self._edges(word):
-            start, end, id_ = edge
-            weight = total[start] + alpha * self._score(id_)
-            total[end] = _log_add(total[end], weight)
-            arriving[end].append((weight, edge))
-        return [
-            Arrivals(
-                shares=list(accumulate(math.exp(weight - total[end]) for weight, _ in rows)),
-                edges=[edge for _, edge in rows],
-            )
-            for end, rows in enumerate(arriving)
-        ]
+            edges[edge[0]].append(edge)
+        return edges
 
-    def draw(self, word: bytes, arrivals: Sequence[Arrivals], random: Random, /) -> list[int]:
-        """The ids of a cut drawn at random, as in `sample_word`."""
-        cut: list[Edge] = []
-        end = len(word)
-        while end:
-            shares, edges = arrivals[end]
-            i = bisect(shares, random.random() * shares[-1], hi=len(shares) - 1)
-            cut.append(edges[i])
-            end = edges[i][0]
-        return self._spell(word, cut[::-1])
+    def spelling_ids(self) -> Collection[int]:
+        """Every id that words are spelt with, that is all but `unknown`."""
+        return {*self.ids.values(), *(self.byte_ids or ())} - {self.unknown}
 
     def tables(self) -> "UnigramTables":
         """What the kernel needs to cut words as `encode_word` does."""
@@ -160,10 +137,11 @@ class Unigram:
                 yield start, start + step, _UNKNOWN
             start += step
 
-    def _score(self, id_: int) -> float:
+    def score(self, id_: int) -> float:
+        """The score of an edge."""
         return self.unknown_score if id_ == _UNKNOWN else self.scores[id_]
 
-    def _spell(self, word: bytes, cut: list[Edge]) -> list[int]:
+    def spell(self, word: bytes, cut: list[Edge]) -> list[int]:
         """The ids of a cut: unknown characters in bytes, or each run of them as one token."""
         ids: list[int] = []
         previous = None
@@ -178,6 +156,13 @@ class Unigram:
         return ids
 
 
+def _check_scores(scores: Sequence[object]) -> None:
+    """DataError unless they are numbers that can be added up."""
+    for score in scores:
+        if not isinstance(score, float | int) or not abs(score) <= _LARGEST_SCORE:
+            raise DataError(f"the score {score!r:.80} is no number from -1e30 to 1e30")
+
+
 def character_length(lead: int) -> int:
     """Bytes of the character that begins with the byte `lead`: `character_length(0xC3)` is 2."""
     return _CHARACTER_LENGTHS[lead >> 4]
@@ -186,9 +171,3 @@ def character_length(lead: int) -> int:
 def _to_single(number: float) -> float:
     """The nearest number in single precision."""
     return _SINGLE.unpack(_SINGLE.pack(number))[0]
-
-
-def _log_add(x: float, y: float) -> float:
-    """log(exp(x) + exp(y)), where y is finite."""
-    low, high = min(x, y), max(x, y)
-    return high + math.log1p(math.exp(low - high))

@@ -1,12 +1,13 @@
 """The learnt pieces, and how they cut a word: `LongestMatch.encode_word`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textus.errors import DataError
 from textus.tokenizer.bert import WHITE_SPACE
+from textus.tokenizer.ids import check_model_ids
 
 if TYPE_CHECKING:
     from textus.tokenizer.wordpiece.kernels import LongestMatchTables
@@ -38,6 +39,11 @@ class LongestMatch:
     """A word of more characters is unknown; None: there is no limit."""
 
     def __post_init__(self) -> None:
+        check_model_ids(self.initial.values(), unknown=self.unknown)
+        check_model_ids(self.continuation.values())
+        limit = self.max_word_chars
+        if limit is not None and (type(limit) is not int or not 0 <= limit < 1 << 63):
+            raise DataError(f"max_word_chars={limit} is no number from 0 to 2**63 - 1")
         if self.unknown is not None:
             return
         if self.max_word_chars is not None:
@@ -76,6 +82,10 @@ class LongestMatch:
             ids.append(pieces[word[start:end]])
             start = end
         return ids
+
+    def spelling_ids(self) -> Collection[int]:
+        """Every id that words are spelt with, that is all but `unknown`."""
+        return {*self.initial.values(), *self.continuation.values()} - {self.unknown}
 
     def tables(self) -> "LongestMatchTables":
         """What the kernel needs to cut words as `encode_word` does."""

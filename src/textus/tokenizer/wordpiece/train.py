@@ -4,21 +4,18 @@ What pairs are merged is a matter of the criterion; the merges themselves are fo
 are cut by the longest match. `reference.py` has both criteria in a few lines.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from textus.errors import DataError
 from textus.progress import Progress, silent
-from textus.tokenizer.bert import WHITE_SPACE, BertNormalizer, BertSplitter
+from textus.tokenizer.bert import BertNormalizer, BertSplitter, load_kernels
 from textus.tokenizer.bpe.rows import rows_of_symbols
+from textus.tokenizer.compiling import compiling
 from textus.tokenizer.config import WordPieceConfig
 from textus.tokenizer.counting.count import count_words
-from textus.tokenizer.counting.word_counts import WordCounts
-from textus.tokenizer.definition import Definition, Normalizer
+from textus.tokenizer.definition import Definition, Normalizer, Splitter
 from textus.tokenizer.normalize import Composed
 from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.wordpiece.model import LongestMatch
@@ -28,7 +25,8 @@ UNKNOWN = "[UNK]"
 MAX_WORD_CHARS = 100
 """Words of more characters are unknown to BERT."""
 
-_CHUNK = re.compile(f"[^{''.join(map(chr, sorted(WHITE_SPACE)))}]+")
+_SMALL = 1_000_000  # characters that plain Python has soon normalized
+_SPACE = ord(" ")
 _MERGES_A_SLICE = 1000  # after which progress is told, and Ctrl-C gets its turn
 
 
@@ -45,15 +43,14 @@ def train_wordpiece(
     """
     bert = config.form == "bert"
     words = count_words(
-        texts,
-        Chunks() if bert else PatternSplitter(pattern=config.pattern),
+        announced(texts, progress=progress) if bert else texts,
+        _splitter(config),
         training_bytes=config.training_bytes,
         memory=config.training_memory,
-        normalizer=_normalizer(config) if not bert else None,
+        normalizer=_normalizer(config),
         progress=progress,
     )
-    words = words_of_chunks(words) if bert else words
-    if len(words) == 0:
+    if (words.data == _SPACE).all() if bert else len(words) == 0:
         raise DataError("There is no text to train the tokenizer on; give at least one document.")
     room = config.vocab_size - len(config.special_tokens)
     if bert:
@@ -64,33 +61,25 @@ def train_wordpiece(
     return _definition(learn_pieces(spelling, config, room=room, progress=progress), config)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chunks:
-    """Cuts text at white space, which is left out."""
-
-    def split(self, text: str, /) -> list[str]:
-        """The chunks of `text` in order."""
-        return _CHUNK.findall(text)
-
-
-def words_of_chunks(chunks: WordCounts) -> WordCounts:
-    """The words of BERT's form, counted from chunks of text.
-
-    What BERT makes of a text never depends on what is beyond white space, so that each chunk needs
-    to be normalized only once, however often it occurs.
-    """
-    normalize, splitter = BertNormalizer(), BertSplitter()
-    words: Counter[str] = Counter()
-    for chunk, count in chunks.items():
-        for word in splitter.split(normalize(chunk.decode())):
-            words[word] += count
-    return WordCounts.of({word.encode(): count for word, count in words.items()})
+def announced(texts: Iterable[str], *, progress: Progress) -> Iterator[str]:
+    """The texts; once they are many, what normalizes those that follow is compiled."""
+    size = 0
+    for text in texts:
+        size += len(text)
+        if size - len(text) < _SMALL <= size:
+            with compiling("BERT's normalizer", progress):
+                load_kernels()
+        yield text
 
 
 def _normalizer(config: WordPieceConfig) -> Normalizer | None:
     if config.form == "bert":
         return BertNormalizer()
     return Composed() if config.normalizer == "nfc" else None
+
+
+def _splitter(config: WordPieceConfig) -> Splitter:
+    return BertSplitter() if config.form == "bert" else PatternSplitter(pattern=config.pattern)
 
 
 def learn_pieces(
@@ -177,7 +166,7 @@ def _definition(pieces: list[tuple[bytes, bool]], config: WordPieceConfig) -> De
             unknown=special.get(UNKNOWN, len(special)) if bert else None,
             max_word_chars=MAX_WORD_CHARS if bert else None,
         ),
-        splitter=BertSplitter() if bert else PatternSplitter(pattern=config.pattern),
+        splitter=_splitter(config),
         normalizer=_normalizer(config),
         special_tokens=special,
         end_of_text=config.special_tokens[0],

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from textus.errors import DataError
+from textus.tokenizer.formats.hugging_face.fields import steps
 from textus.tokenizer.formats.hugging_face.models import BERT_PREFIX, BYTES_PREFIX
 from textus.tokenizer.formats.hugging_face.spelling import UNDERLINE, Spelling
 
@@ -24,15 +25,15 @@ def read_decoder(content: Json | None, spelling: Spelling) -> bool:
 
     What BERT's decoder tidies up (`cleanup`) is not done here, so that the pieces remain the text.
     """
-    steps = _steps(content)
-    kinds = [step["type"] for step in steps]
-    plain = [step for step in steps if step["type"] not in ("ByteFallback", "Fuse")]
+    found = steps(content, "decoders")
+    kinds = [step["type"] for step in found]
+    plain = [step for step in found if step["type"] not in ("ByteFallback", "Fuse")]
     if spelling == "byte level":
         if kinds == ["ByteLevel"] or (
-            kinds == ["Replace", "ByteLevel"] and _replaces(steps[0], BYTES_PREFIX, "")
+            kinds == ["Replace", "ByteLevel"] and _replaces(found[0], BYTES_PREFIX, "")
         ):
             return False
-    elif kinds == ["WordPiece"] and steps[0]["prefix"] == BERT_PREFIX:
+    elif kinds == ["WordPiece"] and found[0]["prefix"] == BERT_PREFIX:
         return True
     elif [step["type"] for step in plain] == ["Metaspace"]:
         return plain[0].get("prepend_scheme", "always") != "never"
@@ -55,14 +56,6 @@ def write_decoder(kind: str, spelling: Spelling, *, drops_first_space: bool) -> 
     underlines = [_replace(UNDERLINE, " ")] if spelling == "underlined" else []
     drop = [_DROP_SPACE] if drops_first_space else []
     return _sequence(*underlines, {"type": "ByteFallback"}, {"type": "Fuse"}, *drop)
-
-
-def _steps(content: Json | None) -> list[Json]:
-    if content is None:
-        return []
-    if content["type"] != "Sequence":
-        return [content]
-    return [step for entry in content["decoders"] for step in _steps(entry)]
 
 
 def _sequence(*decoders: Json) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from textus.errors import DataError
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition, Model
+from textus.tokenizer.formats.hugging_face.fields import flag
 from textus.tokenizer.formats.hugging_face.spelling import (
     BYTE_NAMES,
     Spelling,
@@ -15,6 +16,7 @@ from textus.tokenizer.formats.hugging_face.spelling import (
     spell,
 )
 from textus.tokenizer.formats.hugging_face.tokens import Names
+from textus.tokenizer.ids import check_ids
 from textus.tokenizer.unigram.model import UNKNOWN_PENALTY, Unigram
 from textus.tokenizer.wordpiece.model import LongestMatch
 
@@ -68,7 +70,7 @@ def _read_bpe(content: Json, names: Names, spelling: Spelling) -> Vocabulary:
     made = names.ids.keys() & set(map("".join, pairs))
     if mixed := sorted(made & names.special.keys()):
         raise DataError(f"its special token {mixed[0]!r} is also made by a merge")
-    fallback = characters and content.get("byte_fallback", False)
+    fallback = flag(content, "byte_fallback", False) and characters
     tokens = _tokens(vocab, names, spelling, fallback=fallback)
     shadowed = names.ids.keys() - made
     ids = {
@@ -77,12 +79,12 @@ def _read_bpe(content: Json, names: Names, spelling: Spelling) -> Vocabulary:
         if spelt not in shadowed and not (fallback and spelt in BYTE_NAMES)
     }
     unknown = content.get("unk_token")
-    if characters and not fallback and unknown is not None and not content.get("fuse_unk"):
+    if characters and not fallback and unknown is not None and not flag(content, "fuse_unk", False):
         raise DataError("its model has an unk_token and does not set fuse_unk")
     model = Merges(
         ids=ids,
         merges=tuple((vocab[left], vocab[right]) for left, right in pairs),
-        whole_words=content.get("ignore_merges", False),
+        whole_words=flag(content, "ignore_merges", False),
         characters=characters,
         byte_ids=_byte_ids(vocab) if fallback else None,
         unknown=vocab[unknown] if characters and not fallback and unknown is not None else None,
@@ -121,9 +123,8 @@ def _read_wordpiece(content: Json, names: Names, spelling: Spelling) -> Vocabula
         raise DataError(f"its model's continuing_subword_prefix is {prefix!r}, which is unknown")
     initial: dict[bytes, int] = {}
     continuation: dict[bytes, int] = {}
-    tokens = _tokens({}, names, spelling, size=max(vocab.values(), default=-1) + 1)
     joint = b"" if in_bytes else b" "
-    filled = list(tokens)
+    filled = list(_tokens(vocab, names, "plain"))
     for spelt, id_ in vocab.items():
         if spelt in names.ids:
             continue
@@ -167,12 +168,11 @@ def _read_unigram(content: Json, names: Names, spelling: Spelling) -> Vocabulary
     vocab = {spelt: id_ for id_, (spelt, _) in enumerate(entries)}
     if len(vocab) < len(entries):
         raise DataError("its vocabulary holds a piece twice")
-    fallback = content.get("byte_fallback", False)
+    fallback = flag(content, "byte_fallback", False)
     unknown = content.get("unk_id")
     no_pieces = names.ids.keys() | (BYTE_NAMES.keys() if fallback else set())
     if unknown is not None:
-        if not 0 <= unknown < len(entries):
-            raise DataError(f"its unk_id {unknown} is none of its {len(entries)} pieces")
+        check_ids([unknown], what="its unk_id", size=len(entries))
         no_pieces |= {entries[unknown][0]}
     tokens = _tokens(vocab, names, spelling, fallback=fallback)
     pieces = {spelt: id_ for spelt, id_ in vocab.items() if spelt not in no_pieces}
@@ -236,21 +236,14 @@ def _tokens(
     spelling: Spelling,
     *,
     fallback: bool = False,
-    size: int = 0,
 ) -> tuple[bytes, ...]:
     """The bytes of each id; none for an id that no token has."""
     named = names.ids
     ids = {**vocab, **named}
     if moved := [name for name in named if vocab.get(name, named[name]) != named[name]]:
         raise DataError(f"its added token {moved[0]!r} has another id in the vocabulary")
-    if not all(isinstance(id_, int) and id_ >= 0 for id_ in ids.values()):
-        raise DataError("its ids are not numbers from 0 on")
-    if len(set(ids.values())) < len(ids):
-        raise DataError("its ids are not each given once")
-    highest = max(ids.values(), default=-1)
-    if highest >= 2 * len(ids) + size + 1000:
-        raise DataError(f"its {len(ids)} ids go up to {highest}")
-    tokens = [b""] * max(size, highest + 1)
+    check_ids(ids.values(), what="its ids")
+    tokens = [b""] * (max(ids.values(), default=-1) + 1)
     byte_names = BYTE_NAMES if fallback else {}
     for name, byte in byte_names.items():
         if name in ids:

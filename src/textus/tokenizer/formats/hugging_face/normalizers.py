@@ -9,6 +9,7 @@ from textus.errors import DataError
 from textus.tokenizer.bert import BertNormalizer
 from textus.tokenizer.character_map import CharacterMap
 from textus.tokenizer.definition import Normalizer
+from textus.tokenizer.formats.hugging_face.fields import flag, steps, text
 from textus.tokenizer.formats.hugging_face.spelling import UNDERLINE
 from textus.tokenizer.normalize import (
     Composed,
@@ -34,14 +35,7 @@ def read_normalizer(content: Json | None) -> list[Normalizer]:
     A space that a file writes as "▁" is a space here: what puts "▁" in its place is read as
     `UNDERLINES_ARE_SPACES`.
     """
-    if content is None:
-        return []
-    kind = content["type"]
-    if kind == "Sequence":
-        return [part for entry in content["normalizers"] for part in read_normalizer(entry)]
-    if kind not in _READERS:
-        raise DataError(f"its normalizer {kind!r} is unknown")
-    return [_READERS[kind](content)]
+    return [_read(step) for step in steps(content, "normalizers")]
 
 
 def write_normalizer(parts: list[Normalizer]) -> dict[str, Any] | None:
@@ -53,15 +47,23 @@ def write_normalizer(parts: list[Normalizer]) -> dict[str, Any] | None:
     return written[0] if len(written) == 1 else {"type": "Sequence", "normalizers": written}
 
 
+def _read(content: Json) -> Normalizer:
+    kind = content["type"]
+    if kind not in _READERS:
+        raise DataError(f"its normalizer {kind!r} is unknown")
+    return _READERS[kind](content)
+
+
 def _read_replace(content: Json) -> Normalizer:
-    pattern, new = content["pattern"], content["content"]
+    pattern, new = content["pattern"], text(content, "content")
     if pattern == {"Regex": " {2,}"} and new in (" ", UNDERLINE):
         return SingleSpaces(words=False)
     if "String" not in pattern:
         raise DataError(f"its normalizer replaces the pattern {pattern}, which is unknown")
-    if pattern["String"] == " " and new == UNDERLINE:
-        return UNDERLINES_ARE_SPACES
-    return Replaced(old=pattern["String"], new=new)
+    old = text(pattern, "String")
+    if not old:
+        raise DataError("its normalizer replaces nothing, the empty text")
+    return UNDERLINES_ARE_SPACES if (old, new) == (" ", UNDERLINE) else Replaced(old=old, new=new)
 
 
 def _read_prepend(content: Json) -> Normalizer:
@@ -73,11 +75,16 @@ def _read_prepend(content: Json) -> Normalizer:
 def _read_precompiled(content: Json) -> Normalizer:
     """SentencePiece's table. It is applied as SentencePiece does, to the longest sequence; Hugging
     Face's library looks up whole grapheme clusters first, which seldom differs."""
-    return CharacterMap(block=base64.b64decode(content["precompiled_charsmap"]))
+    table = text(content, "precompiled_charsmap")
+    return CharacterMap(block=base64.b64decode(table, validate=True))
 
 
 def _read_bert(content: Json) -> Normalizer:
-    return BertNormalizer(**{key: value for key, value in content.items() if key != "type"})
+    settings = {key: value for key, value in content.items() if key != "type"}
+    for name, value in settings.items():
+        if name != "strip_accents" or value is not None:
+            flag(settings, name)
+    return BertNormalizer(**settings)
 
 
 _READERS: dict[str, Callable[[Json], Normalizer]] = {
@@ -87,7 +94,9 @@ _READERS: dict[str, Callable[[Json], Normalizer]] = {
     "NFKD": lambda _: UnicodeForm(form="NFKD"),
     "Lowercase": lambda _: Lowercased(),
     "StripAccents": lambda _: WithoutAccents(),
-    "Strip": lambda content: Stripped(left=content["strip_left"], right=content["strip_right"]),
+    "Strip": lambda content: Stripped(
+        left=flag(content, "strip_left"), right=flag(content, "strip_right")
+    ),
     "Replace": _read_replace,
     "Prepend": _read_prepend,
     "Precompiled": _read_precompiled,

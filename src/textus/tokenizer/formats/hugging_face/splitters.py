@@ -7,6 +7,7 @@ from typing import Any
 from textus.errors import DataError
 from textus.tokenizer.bert import BertSplitter
 from textus.tokenizer.definition import Normalizer, Splitter
+from textus.tokenizer.formats.hugging_face.fields import flag, steps, text
 from textus.tokenizer.formats.hugging_face.normalizers import UNDERLINES_ARE_SPACES
 from textus.tokenizer.formats.hugging_face.spelling import UNDERLINE, Spelling
 from textus.tokenizer.normalize import Prefixed, Replaced, SingleSpaces
@@ -44,21 +45,21 @@ def read_splitting(content: Json | None, *, underlined: bool) -> Splitting:
 
     `underlined`: the normalizer has put "▁" in the place of spaces.
     """
-    steps = _steps(content)
-    kinds = [step["type"] for step in steps]
+    found = steps(content, "pretokenizers")
+    kinds = [step["type"] for step in found]
     if kinds and kinds[-1] == "ByteLevel" and kinds[:-1] in ([], ["Split"]):
-        return _read_byte_level(steps[:-1], steps[-1])
+        return _read_byte_level(found[:-1], found[-1])
     if kinds in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
-        return _read_metaspace(steps[-1], words=len(kinds) == 2)
+        return _read_metaspace(found[-1], words=len(kinds) == 2)
     if kinds == ["BertPreTokenizer"]:
         return Splitting(splitter=BertSplitter())
     if underlined and (
-        not steps or (kinds == ["Split"] and steps[0]["pattern"] == {"String": " "})
+        not found or (kinds == ["Split"] and found[0]["pattern"] == {"String": " "})
     ):
         return Splitting(spelling="underlined")  # there is no space left to cut at (Gemma)
     if kinds == ["Split"]:
-        return Splitting(splitter=_read_split(steps[0]))
-    if not steps:
+        return Splitting(splitter=_read_split(found[0]))
+    if not found:
         return Splitting()
     raise DataError(f"its pre_tokenizer is of another kind, {' and '.join(kinds)}")
 
@@ -78,38 +79,32 @@ def write_splitting(
     prefixed = normalizers[-1:] == [Prefixed(scheme="missing")]
     gpt2 = splitter.pattern == "gpt2"
     last = _byte_level(use_regex=gpt2, add_prefix_space=prefixed)
-    steps = [last] if gpt2 or splitter == _WHOLE else [_written_split(splitter), last]
+    written = [last] if gpt2 or splitter == _WHOLE else [_written_split(splitter), last]
     rest = normalizers[:-1] if prefixed else normalizers
-    return (last if len(steps) == 1 else {"type": "Sequence", "pretokenizers": steps}), rest
-
-
-def _steps(content: Json | None) -> list[Json]:
-    if content is None:
-        return []
-    if content["type"] != "Sequence":
-        return [content]
-    return [step for entry in content["pretokenizers"] for step in _steps(entry)]
+    return (last if len(written) == 1 else {"type": "Sequence", "pretokenizers": written}), rest
 
 
 def _read_byte_level(before: list[Json], step: Json) -> Splitting:
     splitter = _read_split(before[0]) if before else _WHOLE
-    if step.get("use_regex", True):
+    if flag(step, "use_regex", True):
         if before:
             raise DataError("its pre_tokenizer cuts words by two patterns")
         splitter = PatternSplitter(pattern="gpt2")
-    prefixes: list[Normalizer] = [Prefixed(scheme="missing")] if step["add_prefix_space"] else []
+    prefixes: list[Normalizer] = (
+        [Prefixed(scheme="missing")] if flag(step, "add_prefix_space") else []
+    )
     if prefixes and before:
         raise DataError("its pre_tokenizer puts a space before every word")
     return Splitting(splitter=splitter, spelling="byte level", normalizers=prefixes)
 
 
 def _read_split(step: Json) -> PatternSplitter:
-    pattern = step["pattern"].get("Regex")
-    if pattern is None or step["behavior"] != "Isolated" or step["invert"]:
+    if "Regex" not in step["pattern"] or step["behavior"] != "Isolated" or flag(step, "invert"):
         raise DataError(
             f"its pre_tokenizer cuts at {step['pattern']} with behavior {step['behavior']!r} and "
             f"invert {step['invert']}, while only a Regex that isolates words is known"
         )
+    pattern = text(step["pattern"], "Regex")
     if pattern in PATTERNS:
         raise DataError(f"its pre_tokenizer cuts at {pattern!r}, the name of a pattern here")
     return PatternSplitter(pattern=_NAMES.get(pattern, pattern))
@@ -120,7 +115,7 @@ def _read_metaspace(step: Json, *, words: bool) -> Splitting:
         raise DataError(f"its pre_tokenizer writes spaces as {step['replacement']!r}")
     scheme = step.get("prepend_scheme") or ("always" if step.get("add_prefix_space") else "never")
     return Splitting(
-        splitter=AT_EACH_SPACE if step.get("split", True) else _WHOLE,
+        splitter=AT_EACH_SPACE if flag(step, "split", True) else _WHOLE,
         spelling="underlined",
         normalizers=[*(_WORDS if words else ()), UNDERLINES_ARE_SPACES, *_SCHEMES[scheme]],
     )
@@ -144,8 +139,8 @@ def _written_metaspace(
         "split": splitter == AT_EACH_SPACE,
     }
     if rest[-len(_WORDS) :] == _WORDS:
-        steps = [{"type": "WhitespaceSplit"}, step]
-        return {"type": "Sequence", "pretokenizers": steps}, rest[: -len(_WORDS)]
+        written = [{"type": "WhitespaceSplit"}, step]
+        return {"type": "Sequence", "pretokenizers": written}, rest[: -len(_WORDS)]
     return step, rest
 
 

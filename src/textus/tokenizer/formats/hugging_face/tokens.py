@@ -6,6 +6,7 @@ from typing import Any
 
 from textus.errors import DataError
 from textus.tokenizer.definition import Definition
+from textus.tokenizer.formats.hugging_face.fields import flag, text
 from textus.tokenizer.special import NameRule
 
 _FLAGS = ("single_word", "lstrip", "rstrip")
@@ -35,15 +36,16 @@ def read_names(entries: Sequence[Mapping[str, Any]], *, normalized: bool) -> Nam
     added: dict[str, int] = {}
     rules: dict[str, NameRule] = {}
     for entry in entries:
-        name, id_ = entry["content"], entry["id"]
+        name, id_ = text(entry, "content"), entry["id"]
         if name in special or name in added:
             raise DataError(f"its added token {name!r} is given twice")
-        if normalized and entry["normalized"] and not entry["special"]:
+        is_special = flag(entry, "special")
+        if normalized and flag(entry, "normalized") and not is_special:
             raise DataError(
                 f"its added token {name!r} is looked for in normalized text (normalized: true)"
             )
-        (special if entry["special"] else added)[name] = id_
-        rule = NameRule(**{flag: entry[flag] for flag in _FLAGS})
+        (special if is_special else added)[name] = id_
+        rule = NameRule(**{name: flag(entry, name) for name in _FLAGS})
         if rule != NameRule():
             rules[name] = rule
     return Names(special=special, added=added, rules=rules)
