@@ -148,13 +148,14 @@ def test_sampled_cuts_are_other_cuts_of_the_same_text(tokenizer, scripts):
 
 
 def test_ids_of_sampled_cuts_are_as_many_as_hugging_faces(tokenizer, corpus, tmp_path):
-    """The random numbers differ; over a long text the number of ids does not."""
+    """About as many: there, merges that are no longer possible are drawn for, too, and give those
+    that were skipped another chance, which the paper's algorithm does not."""
     tokenizer.save(tmp_path)
     theirs = HuggingFaceTokenizer.from_file(str(tmp_path / "tokenizer.json"))
     theirs.model.dropout = 0.1
     text = corpus[0][:30_000]
     ours = len(tokenizer.encode_sampled(text, seed=3, dropout=0.1))
-    assert abs(ours / len(theirs.encode(text).ids) - 1) < 0.03
+    assert 1 <= ours / len(theirs.encode(text).ids) < 1.1
     assert ours > 1.1 * len(tokenizer.encode(text))
 
 

@@ -90,8 +90,8 @@ def test_the_cuts_are_those_of_sentencepiece(pair, text: str):
 
 def test_every_cut_gives_the_text_back(corpus: list[str]):
     tokenizer = train_tokenizer(corpus, UnigramConfig(vocab_size=600))
-    found = tokenizer.encode_nbest("return the value, é", 30)
-    assert len({tuple(ids) for ids in found}) == 30
+    found = tokenizer.encode_nbest("return the value, é", 10)
+    assert len({tuple(ids) for ids in found}) == 10
     assert {tokenizer.decode(ids) for ids in found} == {"return the value, é"}
     with pytest.raises(DataError, match="n=0 is below 1"):
         tokenizer.encode_nbest("a", 0)
