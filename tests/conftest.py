@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from textus.data.loader import Loader
 from textus.data.shards import SourceTokens, TokenSet
@@ -28,6 +29,8 @@ from textus.store import file_sha256
 from textus.train.config import TrainConfig
 from textus.train.loop import Trainer
 
+settings.register_profile("untimed")  # kernels may have to be compiled first
+settings.load_profile("untimed")
 torch.set_num_threads(1)  # small tensors: handing work to a second thread costs more than it saves
 
 Tree = dict[str, Any]

@@ -150,13 +150,13 @@ wholes = st.builds(
 
 
 @given(wholes)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_tree_is_read_back_as_it_was(whole: Whole):
     assert build(Whole, to_tree(whole)) == whole
 
 
 @given(wholes)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_toml_is_read_back_as_it_was(whole: Whole):
     tree = to_tree(whole)
     text = to_toml(tree)
@@ -427,7 +427,7 @@ def test_unchecked_values_are_typed_but_not_judged():
 
 
 @given(wholes, wholes)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_diff_is_empty_only_for_equals(left: Whole, right: Whole):
     assert diff(to_tree(left), to_tree(left)) == []
     assert (diff(to_tree(left), to_tree(right)) == []) == (left == right)

@@ -43,7 +43,7 @@ def in_pieces(piece, documents, cuts):
     return [piece(documents[begin:end]) for begin, end in pairwise(places) if begin < end]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(documents_by_source, cuts, st.integers(1, 40), st.sampled_from([10, 65_536, 65_537]))
 def test_shards_give_back_every_document_in_order(
     tmp_path_factory, write, piece, documents, cuts, shard_tokens, vocab_size
@@ -83,7 +83,7 @@ def interrupted_after(count, encode):
     return encode_some
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(documents_by_source, cuts, st.integers(1, 30), st.integers(0, 4))
 def test_an_interrupted_write_goes_on_and_ends_as_if_it_had_not_been(
     tmp_path_factory, write, piece, encode, documents, cuts, shard_tokens, count

@@ -33,9 +33,7 @@ def assert_same(one, other, tolerance=1e-6):
         assert score.nats == pytest.approx(twin.nats, rel=tolerance)
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
     seq_len=st.integers(1, 6),

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.generate.output import StopScanner
@@ -16,7 +16,6 @@ def cut_plainly(text: str, stops: list[str]) -> tuple[str, bool]:
     return text, False
 
 
-@settings(deadline=None)
 @given(texts, stops, st.randoms(use_true_random=False))
 def test_any_pieces_give_the_text_before_the_first_complete_stop(text, stops, random):
     scanner, printed, rest = StopScanner(stops), "", text
@@ -28,7 +27,6 @@ def test_any_pieces_give_the_text_before_the_first_complete_stop(text, stops, ra
     assert (printed, scanner.stopped) == cut_plainly(text, stops)
 
 
-@settings(deadline=None)
 @given(texts, stops)
 def test_only_the_possible_beginning_of_a_stop_is_held_back(text, stops):
     scanner = StopScanner(stops)

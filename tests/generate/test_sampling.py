@@ -35,14 +35,12 @@ def softmax(values: list[float]) -> list[float]:
     return [power / sum(powers) for power in powers]
 
 
-@settings(deadline=None)
 @given(logit_lists, st.integers(1, 40))
 def test_top_k_keeps_tokens_with_fewer_than_k_likelier_ones(values, k):
     expected = {i for i, v in enumerate(values) if sum(w > v for w in values) < k}
     assert kept(keep_top_k(row(values), k)) == expected
 
 
-@settings(deadline=None)
 @given(logit_lists, st.floats(0.01, 0.99))
 def test_top_p_keeps_tokens_until_their_sum_reaches_p(values, p):
     probabilities = softmax(values)
@@ -54,7 +52,6 @@ def test_top_p_keeps_tokens_until_their_sum_reaches_p(values, p):
     assert result <= {i for i, mass in enumerate(likelier) if mass < p + margin}
 
 
-@settings(deadline=None)
 @given(logit_lists, st.floats(0.01, 0.99))
 def test_min_p_keeps_tokens_near_the_likeliest(values, p):
     margin = 1e-5
@@ -64,7 +61,6 @@ def test_min_p_keeps_tokens_near_the_likeliest(values, p):
     assert result <= {i for i, ratio in enumerate(ratios) if ratio > p - margin}
 
 
-@settings(deadline=None)
 @given(logit_lists, st.integers(1, 10), st.floats(0.01, 1), st.floats(0, 1), st.floats(0.01, 5))
 def test_the_likeliest_token_always_stays_and_no_filter_brings_one_back(values, k, p, m, t):
     config = SampleConfig(temperature=t, top_k=k, top_p=p, min_p=m)
@@ -96,7 +92,6 @@ def test_temperature_comes_before_top_p():
     assert kept(filter_logits(logits, SampleConfig(temperature=1, top_p=0.45))) == {0, 1, 2}
 
 
-@settings(deadline=None)
 @given(logit_lists, st.floats(0, 1, exclude_max=True))
 def test_pick_is_the_first_id_where_the_running_sum_reaches_the_draw(values, draw):
     probabilities = row(values).softmax(-1)
@@ -120,7 +115,7 @@ def test_even_draws_give_each_token_its_share():
     assert [picked.count(i) for i in range(4)] == [100, 400, 0, 300]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 4), st.floats(0, 0.999))
 def test_a_row_depends_on_its_own_logits_and_draw_only(index, draw):
     logits = torch.randn(5, 50, generator=torch.Generator().manual_seed(1))

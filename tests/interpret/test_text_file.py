@@ -67,7 +67,7 @@ def _small_blocks():
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 def test_ids_of_blocks_are_those_of_the_whole_text(file, tokenizer: Tokenizer):
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(TEXTS)
     def check(text: str):
         blocks = list(encode_file(tokenizer, file(text.encode())))

@@ -42,7 +42,7 @@ def tilings(draw: st.DrawFn) -> tuple[int, int, Documents]:
 
 
 @given(tilings(), st.integers(1, 3), st.integers(1, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_attention_inside_documents_equals_a_dense_mask(
     tiling: tuple[int, int, Documents], kv_heads: int, group: int
 ):
@@ -54,7 +54,7 @@ def test_attention_inside_documents_equals_a_dense_mask(
 
 
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 3), st.integers(1, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_attend_equals_its_plain_twin(rows: int, seq: int, kv_heads: int, group: int):
     inputs = _inputs(rows, seq, kv_heads, group)
     expected = _with_gradients(attend_plainly(*inputs, _causal(rows, seq)), inputs)
@@ -73,7 +73,7 @@ def test_attend_takes_any_mask():
 
 
 @given(st.integers(1, 9), st.integers(0, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_without_a_mask_queries_are_the_last_tokens(earlier: int, new: int):
     q, k, v = _inputs(2, earlier + new + 1, 2, 2)
     expected = attend(q, k, v)[:, earlier:]

@@ -9,7 +9,7 @@ from textus.model.norm import RMSNorm, make_norm
 
 
 @given(st.integers(1, 40), st.sampled_from([1e-6, 1e-2]), st.floats(1e-3, 1e3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_rms_norm_equals_torchs_own(dim: int, eps: float, size: float):
     norm, x = RMSNorm(dim, eps), (size * torch.randn(3, 5, dim)).requires_grad_()
     nn.init.normal_(norm.weight)

@@ -7,7 +7,7 @@ from textus.model.rotary import Rotary, rotate
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_scores_depend_on_distance_alone(query: int, key: int, shift: int):
     rotary = Rotary(8, 10_000.0)
     q, k = torch.randn(2, 1, 1, 1, 8).unbind()

@@ -51,7 +51,7 @@ def configs(draw: st.DrawFn) -> ModelConfig:
 
 
 @given(configs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_parameters_are_those_of_the_built_model(config: ModelConfig):
     model, count = Transformer(config), count_parameters(config)
     named = dict(model.named_parameters())
@@ -65,7 +65,7 @@ def test_parameters_are_those_of_the_built_model(config: ModelConfig):
 
 
 @given(configs(), st.integers(2, 20))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_flops_are_those_that_torch_counts(config: ModelConfig, seq: int):
     model, rows = Transformer(config), 2
     embeddings = torch.randn(rows, seq, config.model_dim, requires_grad=True)
@@ -102,7 +102,7 @@ def _kept(model: Transformer, tokens: Tensor, mask: Documents | None) -> int:
 
 
 @given(configs(), st.integers(2, 4), st.integers(6, 20))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_activations_are_what_autograd_keeps(config: ModelConfig, rows: int, seq: int):
     seq = min(seq, config.max_seq_len) if config.position == "learned" else seq
     if seq < 6:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
@@ -86,7 +86,7 @@ def test_every_character_is_in_the_table_as_it_is_normalized():
         assert normalize_text(normalizer, character) == normalizer.step_by_step(character)
 
 
-@settings(deadline=None)  # the first call compiles
+# the first call compiles
 @given(TEXTS, st.sampled_from(SETTINGS))
 def test_texts_become_the_same(text: str, normalizer: BertNormalizer):
     assert normalize_text(normalizer, text) == normalizer.step_by_step(text)
@@ -103,7 +103,6 @@ def test_text_that_grows_has_room(normalizer: BertNormalizer, text: str):
     assert normalize_text(normalizer, text * 999) == normalizer.by_characters(text) * 999
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_texts_are_cut_into_the_same_words(text: str):
     assert words_of(text) == BertSplitter().split(text)

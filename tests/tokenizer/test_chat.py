@@ -132,7 +132,7 @@ def test_no_content_becomes_a_special_token(chatty, template):
 
     expected = special_ids(["", ""])
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(st.lists(st.sampled_from(pieces)).map("".join), min_size=2, max_size=2))
     def check(contents):
         assert special_ids(contents) == expected

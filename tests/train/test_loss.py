@@ -34,7 +34,7 @@ def _inputs(
     scale=st.floats(1e-3, 10),
     factor=st.floats(-10, 10),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_value_and_gradients_equal_the_plain_twin(
     shape: tuple[int, ...],
     dim: int,

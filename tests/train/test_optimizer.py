@@ -38,7 +38,7 @@ def _polar(matrix: Tensor) -> Tensor:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(1e-2, 1e4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_orthogonalised_matrices_are_near_the_polar_factor(rows: int, columns: int, size: float):
     matrices = size * torch.randn(3, rows, columns, generator=torch.Generator().manual_seed(rows))
     result = orthogonalise(matrices)

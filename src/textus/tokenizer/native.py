@@ -23,6 +23,9 @@ INNER: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of kernels that only kernels call: what Python would call takes as long to compile as the
 kernel itself."""
 
+INLINED: Any = {**INNER, "forceinline": True}
+"""Of kernels, too, that are to become part of the machine code of each caller."""
+
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 

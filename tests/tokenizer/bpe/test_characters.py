@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.tokenizer.bpe.characters import character_length, is_character
@@ -21,7 +21,7 @@ def lengths(data):
     return found
 
 
-@settings(deadline=None)  # the first example compiles the kernel
+# the first example compiles the kernel
 @given(st.lists(PIECES, max_size=8).map(b"".join))
 def test_characters_end_where_python_ends_them(data):
     text = data.decode("utf-8", "surrogateescape")

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.tokenizer.bpe.dropout import cut_with_dropout, merge_with_dropout
@@ -69,7 +69,7 @@ def test_the_kernel_cuts_as_its_twin(tokenizer):
     merges = model.tables()
     words = st.text(st.sampled_from("aeinrst  self."), min_size=1, max_size=150).map(str.encode)
 
-    @settings(deadline=None)  # the first call compiles
+    # the first call compiles
     @given(words | st.binary(min_size=1, max_size=100), KEYS, DROPOUTS)
     def check(word: bytes, key: int, dropout: float):
         tables = DropoutTables(merges, threshold_of(dropout), np.array([key], dtype=np.uint64))

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
@@ -51,7 +51,7 @@ def test_merges_and_ids_are_those_of_hugging_face(corpus):
     assert ids | tokenizer.special_tokens == expected["vocab"]
 
 
-@settings(deadline=None)  # the other trainer begins anew each time
+# the other trainer begins anew each time
 @given(st.lists(st.text("ab \n", max_size=30), min_size=1), st.integers(1, 3))
 def test_merges_are_those_of_hugging_face_on_repetitive_text(texts, min_frequency):
     config = BPEConfig(vocab_size=300, min_frequency=min_frequency)
@@ -76,7 +76,7 @@ def learn_anew(words: WordCounts, config: BPEConfig) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("plain", [True, False])
-@settings(deadline=None)  # compiling takes seconds, the first time
+# compiling takes seconds, the first time
 @given(
     st.dictionaries(st.text("abc", min_size=1, max_size=20), st.integers(1, 9), min_size=1),
     st.integers(1, 4),
@@ -244,7 +244,6 @@ def test_no_two_merges_spell_the_same_token(words):
 
 
 @pytest.mark.parametrize("plain", [True, False])
-@settings(deadline=None)
 @given(st.lists(st.text("ab ", min_size=1, max_size=40), min_size=1), st.integers(1, 3))
 def test_limit_of_words_is_kept_as_counting_anew_keeps_it(plain, texts, max_words):
     config = BPEConfig(vocab_size=290, min_frequency=1)

@@ -3,7 +3,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.errors import DataError
@@ -46,7 +46,7 @@ def test_each_pattern_is_counted_alike_with_and_without_kernels(pattern, scripts
         assert list(compiled.items()) == list(words.items())
 
 
-@settings(deadline=None)  # compiling takes seconds, the first time
+# compiling takes seconds, the first time
 @given(st.lists(st.text(st.sampled_from("ab'1 \n\x00é\u3000漢") | st.characters(codec="utf-8"))))
 def test_compiled_and_plain_counting_agree(texts):
     documents = [text.encode() for text in texts]
@@ -137,7 +137,6 @@ def test_tables_hold_no_more_words_than_memory_allows(monkeypatch):
         assert max(sizes) * threads < 5_000_000 / 24
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a", "é", "Ж", "漢", "\u0301", "1", "'s", " ", "\n", "!", "\u3000"])),
     st.sampled_from(sorted(PATTERNS)),

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.tokenizer.counting.sums import Frequent
@@ -20,7 +20,7 @@ def size(words: dict[bytes, int]) -> int:
     return sum(16 * len(word) + 16 for word in words)
 
 
-@settings(deadline=None)  # threads begin anew each time
+# threads begin anew each time
 @given(st.dictionaries(st.binary(min_size=1, max_size=9), st.integers(1, 5)), st.data())
 def test_words_of_one_count_stay_or_go_together(counts, data):
     memory = data.draw(st.integers(0, 2 * size(counts)))

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.tokenizer.counting.word_counts import Counted, WordCounts
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@settings(deadline=None)  # threads begin anew each time
+# threads begin anew each time
 @given(
     st.dictionaries(
         st.text("ab\0", min_size=1, max_size=20).map(str.encode)

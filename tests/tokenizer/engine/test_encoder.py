@@ -215,7 +215,7 @@ def test_a_word_that_is_a_token_is_cut_unless_whole_words_are_kept():
 CHARACTERS = ["a", "b", " ", "é", "語", "ab", "é語", " a", "aé", "ab a"]
 
 
-@settings(deadline=None)  # the first example compiles the kernels
+# the first example compiles the kernels
 @pytest.mark.parametrize("spelt", [True, False])
 @pytest.mark.parametrize("leftmost", [True, False])
 @given(text=st.lists(st.sampled_from([*"ab é語", "x", "👍", "\0"]), max_size=90).map("".join))

@@ -47,7 +47,7 @@ def test_ids_and_offsets_are_tiktokens(pair, scripts):
 
     for text in scripts:
         check(text)
-    settings(max_examples=200, deadline=None)(given(st.text())(check))()
+    settings(max_examples=200)(given(st.text())(check))()
 
 
 def test_special_names_are_handled_as_in_tiktoken(pair):
@@ -69,7 +69,7 @@ def test_what_is_not_at_hand_is_an_error_with_the_remedy(monkeypatch, tmp_path):
         published("gpt5")
 
 
-PACKED = gzip.compress(bytes(range(256)) * 9)
+PACKED = gzip.compress(bytes(range(256)) * 9, mtime=0)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def encode(tokenizer: HuggingFaceTokenizer, text: str) -> list[int]:
 
 
 def test_ids_are_hugging_faces(published, ours, scripts):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(TEXTS)
     def check(text):
         assert ours.encode(text, allowed_special="all") == encode(published, text)

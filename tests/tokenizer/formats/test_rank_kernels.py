@@ -8,7 +8,7 @@ BYTES = [bytes([byte]) for byte in range(256)]
 TOKEN = st.lists(st.sampled_from([b"a", b"b", b"ab", b"\x00", b"\xff"]), min_size=2, max_size=24)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(TOKEN.map(b"".join), unique=True, max_size=40), st.randoms())
 def test_merges_are_those_of_plain_python(longer, random):
     tokens = [*BYTES[: random.choice([98, 256])], *longer]

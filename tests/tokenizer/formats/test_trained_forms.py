@@ -38,7 +38,7 @@ def test_every_trained_tokenizer_is_written_and_read(kind, corpus, scripts, tmp_
     assert theirs is not None
     lossy = "bert" in kind or "nfc" in kind
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(st.text(st.sampled_from("the ing\n\té▁<0x41>unk日") | KNOWN))
     @example("x<unk><0x41>▁ <|endoftext|> ##a")
     def check(text):

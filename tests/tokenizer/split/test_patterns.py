@@ -21,7 +21,7 @@ TIKTOKEN_CL100K = (
     r"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++\Z|\s*[\r\n]|\s+(?!\S)|\s"
 )
 
-unhurried = settings(deadline=None, max_examples=40)
+unhurried = settings(max_examples=40)
 
 
 def split(pattern: str, text: str) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.errors import DataError
@@ -66,7 +66,7 @@ def cut(tables, word: bytes) -> list[int]:
 def test_kernel_cuts_as_the_model(any_model):
     tables = any_model.tables()
 
-    @settings(deadline=None)  # the first call compiles
+    # the first call compiles
     @given(WORDS | BYTES)
     def check(word):
         assert cut(tables, word) == any_model.encode_word(word)

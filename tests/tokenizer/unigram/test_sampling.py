@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.tokenizer.draws import Draws
@@ -83,7 +83,7 @@ def test_the_kernel_cuts_as_its_twin(form):
     model = random_model(**form)
     pieces = model.tables()
 
-    @settings(deadline=None)  # the first call compiles
+    # the first call compiles
     @given(WORDS | st.sampled_from([b"a" * 3000, "é日 ".encode() * 400]), KEYS, ALPHAS)
     def check(word: bytes, key: int, alpha: float):
         weights = weights_of(model, alpha=alpha)

@@ -1,7 +1,7 @@
 """The compiled longest match equals its twin, `LongestMatch.encode_word`."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from textus.tokenizer.wordpiece.kernels import cut_word
@@ -25,7 +25,7 @@ WORDS = st.binary(max_size=12) | st.text("abé ", max_size=12).map(str.encode)
 PIECES = st.lists(WORDS, max_size=12)
 
 
-@settings(deadline=None)  # the first call compiles
+# the first call compiles
 @given(PIECES, PIECES, st.lists(WORDS.filter(bool), max_size=8), st.none() | st.integers(0, 8))
 def test_berts_form_equals_the_twin(
     first: list[bytes], others: list[bytes], words: list[bytes], limit: int | None
@@ -40,7 +40,7 @@ def test_berts_form_equals_the_twin(
         assert cut(model, word) == model.encode_word(word)
 
 
-@settings(deadline=None)  # the first call compiles
+# the first call compiles
 @given(PIECES, PIECES, st.lists(WORDS.filter(bool), max_size=8))
 def test_the_bytes_form_equals_the_twin_and_spells_every_word(
     first: list[bytes], others: list[bytes], words: list[bytes]

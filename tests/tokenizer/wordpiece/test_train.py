@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as TheirTokenizer
 from tokenizers import models, trainers
@@ -60,7 +60,7 @@ def check_twin(spelling: Spelling, criterion: Criterion, *, count: int, min_freq
 
 
 @CRITERIA
-@settings(deadline=None)  # the first call compiles
+# the first call compiles
 @given(words=WORDS, scale=st.sampled_from([1, 10**6, 10**11]), min_frequency=st.integers(1, 4))
 def test_merges_equal_those_of_the_twin(
     criterion: Criterion, words: dict[str, int], scale: int, min_frequency: int
@@ -79,7 +79,6 @@ def test_merges_of_a_corpus_equal_those_of_the_twin(criterion: Criterion, corpus
 COUNTS = st.integers(0, 2**63 - 1) | st.integers(2**40 - 2, 2**40 + 2) | st.integers(0, 9)
 
 
-@settings(deadline=None)
 @given(st.tuples(COUNTS, COUNTS, COUNTS), st.tuples(COUNTS, COUNTS, COUNTS))
 def test_products_are_compared_exactly(one: tuple[int, int, int], other: tuple[int, int, int]):
     left, right = one[0] * one[1] * one[2], other[0] * other[1] * other[2]
@@ -118,7 +117,6 @@ def check_bert(words: dict[str, int], config: WordPieceConfig) -> None:
     }
 
 
-@settings(deadline=None)
 @given(WORDS, st.integers(10, 60), st.integers(1, 4))
 def test_pieces_of_characters_are_those_of_hugging_face(
     words: dict[str, int], vocab_size: int, min_frequency: int

@@ -92,7 +92,7 @@ def _whole_words(model: "Merges") -> TokenTable:
 
 
 @cuts(MergeTables)
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **UNCOUNTED, **INNER)
 def cut_word(data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: Any, at: Any) -> Any:
     """Appends the ids of the word data[start:end] to `out`; returns the place behind the last."""
     whole = find_token(tables.words, data, start, end)
@@ -109,7 +109,7 @@ def cut_word(data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: An
 
 
 @cuts_many(MergeTables)
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **UNCOUNTED, **INNER)
 def cut_short_words(
     data: Any, words: Any, num: Any, tables: Any, scratch: Any, out: Any, counts: Any
 ) -> Any:
@@ -195,7 +195,7 @@ def _merge_long(data: Any, start: Any, n: Any, tables: Any, out: Any, at: Any) -
 
 
 @cuts(CharacterTables)
-@njit(cache=True, **UNCOUNTED)
+@njit(cache=True, **UNCOUNTED, **INNER)
 def cut_characters(
     data: Any, start: Any, end: Any, tables: Any, scratch: Any, out: Any, at: Any
 ) -> Any:
@@ -256,7 +256,7 @@ def merge_by_heap(symbols: Any, ranks: Any, following: Any, pairs: Any) -> None:
     n = len(symbols)
     preceding = np.empty(n, dtype=np.int64)
     heap = np.empty(2 * n, dtype=np.uint64)  # each merge takes one entry off and adds two at most
-    size = 0
+    size = np.int64(0)
     for i in range(n):
         following[i], preceding[i] = i + 1, i - 1
         size = push(heap, size, ranks[i], i)
