@@ -29,7 +29,7 @@ from textus.store import file_sha256
 from textus.train.config import TrainConfig
 from textus.train.loop import Trainer
 
-settings.register_profile("untimed")  # kernels may have to be compiled first
+settings.register_profile("untimed", deadline=None)  # kernels may have to be compiled first
 settings.load_profile("untimed")
 torch.set_num_threads(1)  # small tensors: handing work to a second thread costs more than it saves
 

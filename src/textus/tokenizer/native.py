@@ -20,11 +20,8 @@ these need not count references, which costs as much as the work itself where tu
 are handed from one kernel to the next. A kernel without either takes after its caller."""
 
 INNER: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Options of kernels that only kernels call: what Python would call takes as long to compile as the
-kernel itself."""
-
-INLINED: Any = {**INNER, "forceinline": True}
-"""Of kernels, too, that are to become part of the machine code of each caller."""
+"""Options of kernels that only kernels call, directly or by address: what Python would call takes
+as long to compile as the kernel itself. Python must not call these: the process would crash."""
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 

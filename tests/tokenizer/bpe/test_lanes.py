@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 
 from textus.tokenizer.bpe.kernels import cut_short_words, tables
 from textus.tokenizer.bpe.lanes import IDS, LANES
@@ -16,6 +17,11 @@ WORDS = st.lists(
     ),
     max_size=2 * LANES,
 )
+
+
+@njit(cache=True)
+def _cut_short_words(*arguments):
+    return cut_short_words(*arguments)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["merges", "whole words"])
@@ -36,7 +42,7 @@ def cut_together(model):
         places = np.stack((ends[:-1], ends[1:]), axis=1).ravel()
         scratch = np.full(4096, 77, dtype=np.uint64)
         chosen = merge_tables if simple else joined
-        cut_short_words(data, places, len(words), chosen, scratch, out, counts)
+        _cut_short_words(data, places, len(words), chosen, scratch, out, counts)
         return [out[IDS * i : IDS * i + count].tolist() for i, count in enumerate(counts)]
 
     return cut

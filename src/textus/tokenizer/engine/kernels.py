@@ -27,7 +27,7 @@ CHUNK = 8192
 """Bytes of text that are cut into words before these are looked up."""
 
 
-@njit(cache=True, **UNCOUNTED, **INNER)
+@njit(cache=True, **UNCOUNTED)
 def encode_texts(
     data: Any, ends: Any, cutter: Any, starts: Any, table: Any, model: Any, out: Any, counts: Any
 ) -> Any:
