@@ -1,6 +1,7 @@
 """The stage `tokenize`: how it encodes, and how it goes on where it was interrupted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from textus.run.resolve import resolve_recipe
 from textus.run.settings import Recipe
 from textus.run.show import describe_status
 from textus.text_array import TextArray
+from textus.tokenizer.split.patterns import PatternSplitter
 from textus.tokenizer.tokenizer import Tokenizer
 
 Tree = dict[str, Any]
@@ -125,13 +127,14 @@ def test_processes_are_for_much_text_that_python_encodes(
     recipe: Tree, shared_run: Path, monkeypatch: pytest.MonkeyPatch
 ):
     tokenizer = Tokenizer.load(shared_run / "tokenizer")
+    own = replace(tokenizer.definition, splitter=PatternSplitter(r"\w+|\W"))
     groups = documents.document_groups(shared_run / "corpus", "train")
-    plain = make_encoder(tokenizer, _recipe(recipe), "train")
-    sampled = make_encoder(tokenizer, _recipe(recipe, dropout=0.5), "train")
+    named = make_encoder(tokenizer, _recipe(recipe), "train")
+    in_python = make_encoder(Tokenizer(own), _recipe(recipe), "train")
     monkeypatch.setattr(encoding, "usable_cores", lambda: 3)
-    assert choose_workers(sampled, groups) == {"workers": 3, "processes": False}
+    assert choose_workers(in_python, groups) == {"workers": 3, "processes": False}
     monkeypatch.setattr(encoding, "TEXT_FOR_PROCESSES", 1)
-    assert choose_workers(sampled, groups) == {"workers": 3, "processes": True}
-    assert choose_workers(plain, groups) == {"workers": 3, "processes": False}
+    assert choose_workers(in_python, groups) == {"workers": 3, "processes": True}
+    assert choose_workers(named, groups) == {"workers": 3, "processes": False}
     monkeypatch.setattr(encoding, "usable_cores", lambda: 1)
-    assert choose_workers(sampled, groups) == {"workers": 1, "processes": False}
+    assert choose_workers(in_python, groups) == {"workers": 1, "processes": False}

@@ -208,6 +208,7 @@ def _walk_back(data: Any, start: int, size: int, tables: Any, last: Any, out: An
 
 @njit(cache=True, nogil=True)
 def character_length(lead: int) -> int:
+    """Bytes of the UTF-8 character that begins with the byte `lead`."""
     if lead < 0xC0:
         return 1
     return 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
