@@ -127,7 +127,7 @@ def test_processes_are_for_much_text_that_python_encodes(
     recipe: Tree, shared_run: Path, monkeypatch: pytest.MonkeyPatch
 ):
     tokenizer = Tokenizer.load(shared_run / "tokenizer")
-    own = replace(tokenizer.definition, splitter=PatternSplitter(r"\w+|\W"))
+    own = replace(tokenizer.definition, splitter=PatternSplitter(pattern=r"\w+|\W"))
     groups = documents.document_groups(shared_run / "corpus", "train")
     named = make_encoder(tokenizer, _recipe(recipe), "train")
     in_python = make_encoder(Tokenizer(own), _recipe(recipe), "train")
