@@ -57,10 +57,10 @@ class _HelpWithSettings(argparse.Action):
 
 
 def _print_settings() -> None:
-    from textus.run.resolve import RULES
+    from textus.run.resolve import SIZE_RULES, TRAINING_RULES
     from textus.run.settings import Recipe
 
-    derived = {rule.path: f"follows from {rule.reason}" for rule in RULES}
+    derived = {rule.path: f"follows from {rule.reason}" for rule in (*SIZE_RULES, *TRAINING_RULES)}
     for field in describe(Recipe):
         print(_describe(field, derived.get(field.path)))
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from textus.errors import RecipeError
-from textus.model.presets import PRESETS
+from textus.model.presets import complete
 from textus.model.size import count_parameters
-from textus.plugins import lookup
 from textus.recipe import Text, Tree, build, flatten, merge, read_toml, to_tree
 from textus.run.names import WRITTEN
 from textus.run.settings import Recipe
@@ -19,10 +18,6 @@ TOKENS_PER_PARAMETER = (
 )
 TOKENS_PER_STEP = 8192
 TOKENS_PER_PASS = 8192
-PARTS = (
-    *("num_kv_heads", "hidden_dim", "position", "norm", "norm_eps", "feed_forward"),
-    *("qk_norm", "bias", "tied_embeddings"),
-)
 RECIPE, COMMAND_LINE = "recipe", "command line"
 
 
@@ -56,10 +51,11 @@ def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any
     written = merge(source, overrides)
     _check_written(written)
     tree, reasons = _model_of_weights(written)
-    for rule in RULES:
-        if _get(tree, rule.path) is None:
-            tree = _with(tree, rule.path, rule.value(build(Recipe, tree, checked=False)))
-            reasons[rule.path] = rule.reason
+    for rule in SIZE_RULES:
+        tree = rule.apply(tree, reasons)
+    tree = _with_architecture(tree, reasons)
+    for rule in TRAINING_RULES:
+        tree = rule.apply(tree, reasons)
     recipe = build(Recipe, tree)
     settled = to_tree(recipe)
     origins = reasons | _origins(flatten(settled), source, overrides)
@@ -82,19 +78,19 @@ def _model_of_weights(written: Tree) -> tuple[Tree, dict[str, str]]:
     from textus.model.files import read_config  # loads torch, which other recipes need not wait for
     from textus.run.folder import find_weights
 
-    tree, reasons = written, {}
-    config = read_config(find_weights(Path(start), lambda text: None))
-    for name, value in to_tree(config).items():
-        if _get(tree, f"model.{name}") is None:
-            tree = _with(tree, f"model.{name}", value)
-            reasons[f"model.{name}"] = "as in the weights that training starts from"
-    return tree, reasons
+    weights = to_tree(read_config(find_weights(Path(start), lambda text: None)))
+    model = merge(weights, written.get("model", {}))
+    mine = flatten(written.get("model", {}))
+    reason = "as in the weights that training starts from"
+    return written | {"model": model}, {
+        f"model.{path}": reason for path in flatten(model) if path not in mine
+    }
 
 
 def _check_written(written: Tree) -> None:
     """Mistakes in what was written come before anything is derived from it."""
     recipe = build(Recipe, written, checked=False)
-    for path in ("depth", "data.seq_len", "model.head_dim", "model.model_dim", "model.num_heads"):
+    for path in ("depth", "data.seq_len", "model.model_dim", "model.attention.num_heads"):
         value = _attribute(recipe, path)
         if value < 1:
             raise RecipeError(f"{path}={value} must be at least 1")
@@ -125,14 +121,22 @@ class Rule:
     reason: str
     value: Callable[[Recipe], Any]
 
+    def apply(self, tree: Tree, reasons: dict[str, str]) -> Tree:
+        """The tree with the value, where it has none; the reason is noted."""
+        if _get(tree, self.path) is not None:
+            return tree
+        reasons[self.path] = self.reason
+        return _with(tree, self.path, self.value(build(Recipe, tree, checked=False)))
 
-def _preset(name: str) -> Callable[[Recipe], Any]:
-    def value(recipe: Recipe) -> Any:
-        model = recipe.model
-        preset = lookup(model.architecture, PRESETS, what="model.architecture")
-        return preset(model.model_dim, model.num_heads)[name]
 
-    return value
+def _with_architecture(tree: Tree, reasons: dict[str, str]) -> Tree:
+    """The tree with what the model's architecture says of its parts."""
+    model = complete(tree["model"])
+    written = flatten(tree["model"])
+    for path in flatten(model):
+        if path not in written:
+            reasons[f"model.{path}"] = "model.architecture"
+    return tree | {"model": model}
 
 
 def _steps(recipe: Recipe) -> int:
@@ -140,7 +144,7 @@ def _steps(recipe: Recipe) -> int:
     return -(-tokens // (recipe.train.rows_per_step * recipe.data.seq_len))
 
 
-def _rules() -> Iterator[Rule]:
+def _size_rules() -> Iterator[Rule]:
     """In order: a rule sees what those before it have found."""
     yield Rule(path="data.seed", reason="seed", value=lambda r: r.seed)
     yield Rule(path="samples.settings.seed", reason="seed", value=lambda r: r.seed)
@@ -152,13 +156,10 @@ def _rules() -> Iterator[Rule]:
     yield Rule(path="model.max_seq_len", reason="data.seq_len", value=lambda r: r.data.seq_len)
     yield Rule(path="model.num_layers", reason="depth", value=lambda r: r.depth)
     yield Rule(path="model.model_dim", reason="64 x depth", value=lambda r: 64 * r.depth)
-    yield Rule(
-        path="model.num_heads",
-        reason="model_dim / head_dim",
-        value=lambda r: max(1, r.model.model_dim // r.model.head_dim),
-    )
-    for name in PARTS:
-        yield Rule(path=f"model.{name}", reason="model.architecture", value=_preset(name))
+
+
+def _training_rules() -> Iterator[Rule]:
+    """As above; they see the whole model."""
     yield Rule(
         path="train.rows_per_step",
         reason=f"{TOKENS_PER_STEP} tokens a step",
@@ -182,7 +183,7 @@ def _rules() -> Iterator[Rule]:
         )
 
 
-RULES = tuple(_rules())
+SIZE_RULES, TRAINING_RULES = tuple(_size_rules()), tuple(_training_rules())
 
 
 def _attribute(value: Any, path: str) -> Any:
