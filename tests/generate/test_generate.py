@@ -69,7 +69,7 @@ def test_seeds_repeat_and_differ(make_model, tokenizer):
 
 
 def test_a_full_context_goes_on_from_its_last_half(model, tokenizer):
-    config = SampleConfig(temperature=3, max_new_tokens=150, seed=3)
+    config = SampleConfig(temperature=3, max_new_tokens=150, seed=1)
     completions = generate(model, tokenizer, ["abcdefg hhh", "z"], config)
     for prompt, completion in zip(["abcdefg hhh", "z"], completions, strict=True):
         assert list(completion.ids) == write_plainly(model, tokenizer, prompt, config)

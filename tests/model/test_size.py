@@ -1,7 +1,10 @@
 import subprocess
 import sys
 import weakref
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any, Literal, get_args
 
 import pytest
 import torch
@@ -14,7 +17,18 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from textus.model.attention import Documents
-from textus.model.config import ModelConfig
+from textus.model.config import (
+    Arrangement,
+    GatedConfig,
+    GroupedConfig,
+    HeadConfig,
+    LayerNormConfig,
+    LearnedConfig,
+    ModelConfig,
+    PlainConfig,
+    RMSNormConfig,
+    RotaryConfig,
+)
 from textus.model.size import (
     activation_memory,
     cache_memory,
@@ -28,31 +42,55 @@ from textus.train.loss import linear_cross_entropy
 from textus.train.optimizer import make_optimizers
 
 
+@pytest.fixture(params=["qwen3", "gpt", "gpt2"])
+def config(request: pytest.FixtureRequest, small_config: Callable[..., ModelConfig]) -> ModelConfig:
+    return small_config(request.param)
+
+
 @st.composite
-def configs(draw: st.DrawFn) -> ModelConfig:
+def configs(draw: st.DrawFn, *, arrangements: Sequence[Arrangement] = ("pre",)) -> ModelConfig:
     """Any combination of parts, at sizes that are built in no time."""
     kv_heads, group, size = (draw(st.integers(1, 3)) for _ in range(3))
+    head_dim = 2 * size
+    attention = st.builds(
+        GroupedConfig,
+        num_heads=st.just(kv_heads * group),
+        num_kv_heads=st.just(kv_heads),
+        head_dim=st.just(head_dim),
+        qk_norm=st.sampled_from(["none", "head", "whole"]),
+        bias=st.sampled_from(["none", "input", "output", "all"]),
+    )
+    layer = {"hidden_dim": st.integers(1, 40), "bias": st.booleans()}
     return ModelConfig(
         vocab_size=draw(st.integers(1, 40)),
         max_seq_len=draw(st.integers(1, 20)),
         num_layers=draw(st.integers(1, 3)),
         model_dim=draw(st.integers(1, 24)),
-        num_heads=kv_heads * group,
-        num_kv_heads=kv_heads,
-        head_dim=2 * size,
-        hidden_dim=draw(st.integers(1, 40)),
-        position=draw(st.sampled_from(["rotary", "learned"])),
-        norm=draw(st.sampled_from(["rms", "layer"])),
-        feed_forward=draw(st.sampled_from(["swiglu", "gelu"])),
-        qk_norm=draw(st.booleans()),
-        bias=draw(st.booleans()),
-        tied_embeddings=draw(st.booleans()),
+        attention=draw(attention),
+        feed_forward=draw(st.builds(PlainConfig, **layer) | st.builds(GatedConfig, **layer)),
+        position=draw(st.sampled_from([RotaryConfig(), LearnedConfig()])),
+        norm=draw(st.sampled_from([RMSNormConfig(), LayerNormConfig()])),
+        head=HeadConfig(tied=draw(st.booleans())),
+        arrangement=draw(st.sampled_from(arrangements)),
     )
 
 
-@given(configs())
-@settings(max_examples=60, deadline=None)
-def test_parameters_are_those_of_the_built_model(config: ModelConfig):
+def _with_every_vector(config: ModelConfig, draw: st.DataObject) -> ModelConfig:
+    """With the settings that only change how many vectors there are."""
+    norms = [
+        *(RMSNormConfig(learned=learned) for learned in (True, False)),
+        *(LayerNormConfig(learned=learned, bias=bias) for learned, bias in product((True, False), repeat=2)),
+    ]
+    head = replace(config.head, bias=draw.draw(st.booleans()))
+    attention = replace(config.attention, sinks=draw.draw(st.booleans()))
+    norm = draw.draw(st.sampled_from(norms))
+    return replace(config, head=head, attention=attention, norm=norm)
+
+
+@given(configs(arrangements=get_args(Arrangement)), st.data())
+@settings(max_examples=80, deadline=None)
+def test_parameters_are_those_of_the_built_model(config: ModelConfig, draw: st.DataObject):
+    config = _with_every_vector(config, draw)
     model, count = Transformer(config), count_parameters(config)
     named = dict(model.named_parameters())
     assert count.total == sum(p.numel() for p in named.values())
@@ -61,6 +99,8 @@ def test_parameters_are_those_of_the_built_model(config: ModelConfig):
         p.numel() for name, p in named.items() if name.startswith("blocks.") and p.dim() == 2
     )
     assert count.vectors == sum(p.numel() for p in named.values() if p.dim() == 1)
+    assert count.position == (named["position.weight"].numel() if "position.weight" in named else 0)
+    assert count.active == count.total  # there are no experts of which some could sleep
     assert count.head == (named["head.weight"].numel() if "head.weight" in named else 0)
 
 
@@ -76,7 +116,8 @@ def test_flops_are_those_that_torch_counts(config: ModelConfig, seq: int):
             if backward:
                 logits.sum().backward()
         # The plain attention computes whole squares, of which the causal half counts.
-        width = config.num_layers * config.num_heads * config.head_dim
+        heads = config.attention
+        width = config.num_layers * heads.num_heads * heads.head_dim
         above_diagonal = 4 * width * (seq - (seq + 1) / 2) * (3 if backward else 1)
         counted = counter.get_total_flops() / (rows * seq) - above_diagonal
         assert flops_per_token(config, seq, backward=backward) == pytest.approx(counted)
@@ -104,7 +145,7 @@ def _kept(model: Transformer, tokens: Tensor, mask: Documents | None) -> int:
 @given(configs(), st.integers(2, 4), st.integers(6, 20))
 @settings(max_examples=20, deadline=None)
 def test_activations_are_what_autograd_keeps(config: ModelConfig, rows: int, seq: int):
-    seq = min(seq, config.max_seq_len) if config.position == "learned" else seq
+    seq = min(seq, config.max_seq_len) if isinstance(config.position, LearnedConfig) else seq
     if seq < 6:
         return
     tokens = torch.randint(config.vocab_size, (rows, seq))
@@ -193,7 +234,7 @@ def test_optimizer_states_are_as_large_as_computed(config: ModelConfig):
 
 
 def test_cache_holds_keys_and_values_of_every_layer(config: ModelConfig):
-    key = torch.zeros(3, 10, config.num_kv_heads, config.head_dim)
+    key = torch.zeros(3, 10, config.attention.num_kv_heads, config.attention.head_dim)
     assert cache_memory(config, 3, 10) == config.num_layers * 2 * key.nbytes
 
 

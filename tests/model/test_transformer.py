@@ -110,7 +110,7 @@ def test_weights_depend_on_the_seed_alone(config: ModelConfig):
 
 def test_tied_head_is_the_embedding(small_config):
     for architecture in ("qwen3", "gpt2"):
-        tied = Transformer(small_config(architecture, tied_embeddings=True))
-        apart = Transformer(small_config(architecture, tied_embeddings=False))
+        tied = Transformer(small_config(architecture, head={"tied": True}))
+        apart = Transformer(small_config(architecture, head={"tied": False}))
         assert tied.head.weight is tied.embedding.weight
         assert apart.head.weight is not apart.embedding.weight

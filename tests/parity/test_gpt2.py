@@ -5,28 +5,21 @@ import torch
 from torch import Tensor
 
 from textus.model.config import ModelConfig
+from textus.model.presets import make_config
 from textus.model.transformer import Transformer
 
 transformers = pytest.importorskip("transformers")
 
 
-def _config(**sizes: int) -> ModelConfig:
-    heads = sizes["num_heads"]
-    return ModelConfig(
-        architecture="gpt2",
+def _config(*, num_heads: int, head_dim: int, hidden_dim: int) -> ModelConfig:
+    return make_config(
+        "gpt2",
         vocab_size=53,
         max_seq_len=20,
         num_layers=2,
-        model_dim=heads * sizes["head_dim"],
-        num_kv_heads=heads,
-        position="learned",
-        norm="layer",
-        norm_eps=1e-5,
-        feed_forward="gelu",
-        qk_norm=False,
-        bias=True,
-        tied_embeddings=True,
-        **sizes,
+        model_dim=num_heads * head_dim,
+        attention={"num_heads": num_heads, "head_dim": head_dim},
+        feed_forward={"hidden_dim": hidden_dim},
     )
 
 
@@ -53,9 +46,9 @@ def _their_model(config: ModelConfig) -> torch.nn.Module:
         n_positions=config.max_seq_len,
         n_embd=config.model_dim,
         n_layer=config.num_layers,
-        n_head=config.num_heads,
-        n_inner=config.hidden_dim,
-        layer_norm_epsilon=config.norm_eps,
+        n_head=config.attention.num_heads,
+        n_inner=config.feed_forward.hidden_dim,
+        layer_norm_epsilon=config.norm.eps,
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,

@@ -15,6 +15,7 @@ from textus.store import file_sha256
 from textus.train.config import AdamWConfig, MuonConfig
 from textus.train.loop import Listener, Trainer
 from textus.train.metrics import read_metrics
+from textus.train.objective import Losses
 
 MakeTrainer = Callable[..., Trainer]
 Tree = dict[str, Any]
@@ -342,18 +343,18 @@ def test_the_learning_rate_follows_the_schedule(tmp_path: Path, make_trainer: Ma
 def test_a_batch_is_learnt_by_heart(tmp_path: Path, make_trainer: MakeTrainer):
     trainer = make_trainer(tmp_path, steps=200, overfit_batch=True, eval_every=100, save_every=100)
     seen: set[int] = set()
-    step = trainer._loss
+    step = trainer._losses
 
-    def loss(batch: Batch, *, scale: float) -> Tensor:
+    def losses(batch: Batch, *, scale: float) -> Losses:
         seen.add(hash(tuple(batch.tokens.flatten().tolist())))
         return step(batch, scale=scale)
 
-    trainer._loss = loss  # pyrefly: ignore[missing-attribute, read-only, bad-assignment]
+    trainer._losses = losses  # pyrefly: ignore[missing-attribute, read-only, bad-assignment]
     trainer.run()
-    losses = [record["loss"] for record in read_metrics(tmp_path)]
+    curve = [record["loss"] for record in read_metrics(tmp_path)]
     assert len(seen) == 1
-    assert losses[0] > 2.5
-    assert losses[-1] < 0.1
+    assert curve[0] > 2.5
+    assert curve[-1] < 0.1
 
 
 def test_the_first_step_s_loss_is_that_of_a_guess(tmp_path: Path, make_trainer: MakeTrainer):

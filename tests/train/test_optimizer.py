@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from textus.model.config import ModelConfig
+from textus.model.presets import make_config
 from textus.model.transformer import Transformer
 from textus.train.config import AdamWConfig, MuonConfig, OptimizerConfig
 from textus.train.optimizer import Muon, make_optimizers, orthogonalise
@@ -16,17 +16,14 @@ from textus.train.optimizer import Muon, make_optimizers, orthogonalise
 def _model(*, tied: bool = False) -> Transformer:
     torch.manual_seed(0)
     return Transformer(
-        ModelConfig(
+        make_config(
             vocab_size=31,
             max_seq_len=8,
             num_layers=2,
             model_dim=16,
-            num_heads=2,
-            num_kv_heads=1,
-            head_dim=8,
-            hidden_dim=24,
-            bias=True,
-            tied_embeddings=tied,
+            attention={"num_heads": 2, "num_kv_heads": 1, "head_dim": 8, "bias": "all"},
+            feed_forward={"hidden_dim": 24, "bias": True},
+            head={"tied": tied},
         )
     )
 

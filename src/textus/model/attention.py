@@ -24,6 +24,7 @@ from textus.model.config import (
 )
 from textus.model.norm import make_norm
 from textus.model.position import Placing
+from textus.model.sparse import Scoring, attend_sparsely
 
 FULL = FullReach()
 
@@ -164,6 +165,9 @@ def attend(
     if isinstance(mask, Documents):
         how = {"scale": scale, "reach": reach, "softcap": softcap, "sinks": sinks}
         return attend_documents(q_BTHD, k_BSKD, v_BSKD, mask, **how)
+    if reach != FULL or softcap is not None or sinks is not None:
+        scoring = Scoring(scale or q_BTHD.size(-1) ** -0.5, softcap, sinks)
+        return attend_sparsely(q_BTHD, k_BSKD, v_BSKD, mask, reach, scoring)
     q, k, v = q_BTHD.transpose(1, 2), k_BSKD.transpose(1, 2), v_BSKD.transpose(1, 2)
     causal = mask is None and q.size(2) == k.size(2)
     if mask is None and not causal and q.size(2) > 1:
@@ -193,10 +197,24 @@ def attend_documents(
     return torch.cat(mixed).view(*q.shape[:-1], -1)
 
 
-def attend_plainly(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, mask: Tensor) -> Tensor:
-    """The slow, obvious twin of `attend`, straight from the equation, with a dense mask."""
+def attend_plainly(
+    q_BTHD: Tensor,
+    k_BSKD: Tensor,
+    v_BSKD: Tensor,
+    mask: Tensor,
+    *,
+    scale: float | None = None,
+    softcap: float | None = None,
+    sinks: Tensor | None = None,
+) -> Tensor:
+    """The slow, obvious twin of `attend`, straight from the equations, with a dense mask."""
     groups = q_BTHD.size(2) // k_BSKD.size(2)
     k_BSHD, v_BSHD = (x.repeat_interleave(groups, dim=2) for x in (k_BSKD, v_BSKD))
-    scores = torch.einsum("bthd,bshd->bhts", q_BTHD, k_BSHD) / q_BTHD.size(-1) ** 0.5
-    weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
-    return torch.einsum("bhts,bshd->bthd", weights, v_BSHD)
+    scores = torch.einsum("bthd,bshd->bhts", q_BTHD, k_BSHD) * (scale or q_BTHD.size(-1) ** -0.5)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    exps = scores.masked_fill(~mask, float("-inf")).exp()
+    sums = exps.sum(dim=-1, keepdim=True)
+    if sinks is not None:
+        sums = sums + sinks.exp()[:, None, None]
+    return torch.einsum("bhts,bshd->bthd", exps / sums, v_BSHD)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from textus.model.ahead import Ahead
 from textus.model.attention import Context, LayerCache, Mask, attention_scale, make_attention
 from textus.model.config import (
     AlibiConfig,
@@ -100,6 +101,14 @@ BLOCKS: dict[str, type[Block]] = {
 }
 
 
+LAST_OF_PARTS = (
+    "attention.output.weight",
+    "feed_forward.down.weight",
+    "feed_forward.shared.down.weight",
+)
+"""What a block's parts add to the stream comes out of these."""
+
+
 class Transformer(nn.Module):
     """A decoder-only transformer: ids -> logits."""
 
@@ -121,6 +130,9 @@ class Transformer(nn.Module):
         self.head = nn.Linear(config.model_dim, config.vocab_size, bias=config.head.bias)
         if config.head.tied:
             self.head.weight = self.embedding.weight
+        self.ahead = nn.ModuleList(
+            Ahead(config, block(config, config.layers[-1])) for _ in range(config.predict_ahead)
+        )
         self.initialise()
 
     def _make_placings(self, layers: Sequence[Layer]) -> None:
@@ -180,6 +192,22 @@ class Transformer(nn.Module):
             x = block(x, Context(placing, mask, cache[i] if cache else None))
         return self.norm(x)
 
+    def ahead_states(self, tokens: Tensor, hidden: Tensor, mask: Mask = None) -> list[Tensor]:
+        """What the head reads to predict the tokens beyond the next one, for training.
+
+        tokens is (batch, seq) and hidden their `hidden_states`. Returns predict_ahead tensors
+        (batch, seq, model_dim); number d, from 1, is of the token d further than hidden's. Its last
+        d positions in each row, or document, have read a token of the next one: they count nowhere.
+        """
+        at = self.placing_of[-1]
+        positions = torch.arange(tokens.size(1), device=tokens.device)
+        context = Context(None if at is None else self.placings[at](positions), mask)
+        states = [hidden]
+        for step, predict in enumerate(self.ahead, start=1):
+            embedded = self.embedding(tokens.roll(-step, dims=1)) * self.config.embedding.scale
+            states.append(predict(states[-1], embedded, context))
+        return states[1:]
+
     def logits(self, hidden: Tensor) -> Tensor:
         """The head: (..., model_dim) to (..., vocab_size)."""
         logits, cap = self.head(hidden), self.config.head.softcap
@@ -197,14 +225,14 @@ class Transformer(nn.Module):
         config = self.config
         small = config.initialisation == "normal" or config.head.tied
         for name, parameter in self.named_parameters():
-            if name.endswith(("bias", "sinks")):
+            if name.endswith(("bias", "sinks", "correction")):
                 parameter.zero_()
             elif "norm" in name:
                 around_one = getattr(config.norm, "around_one", False)
                 parameter.fill_(0.0 if around_one else 1.0)
             elif (parameter.dim() == 2 and "embedding" in name) or "position" in name:
                 parameter.normal_(std=0.02 if small else 1.0)
-            elif name.endswith(("attention.output.weight", "feed_forward.down.weight")):
+            elif name.endswith(LAST_OF_PARTS):
                 parameter.normal_(std=0.02 * (2 * config.num_layers) ** -0.5 if small else 0.0)
             elif name == "head.weight":
                 parameter.zero_()

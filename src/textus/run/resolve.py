@@ -1,15 +1,16 @@
 """A recipe with every value settled: what was written, then what follows from it."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from textus.errors import RecipeError
-from textus.model.presets import complete
+from textus.model.config import AttentionConfig, FeedForwardConfig
+from textus.model.presets import PRESETS, complete
 from textus.model.size import count_parameters
-from textus.recipe import Text, Tree, build, flatten, merge, read_toml, to_tree
+from textus.recipe import KIND, Text, Tree, build, flatten, merge, read_toml, to_tree
 from textus.run.names import WRITTEN
 from textus.run.settings import Recipe
 
@@ -19,6 +20,7 @@ TOKENS_PER_PARAMETER = (
 TOKENS_PER_STEP = 8192
 TOKENS_PER_PASS = 8192
 RECIPE, COMMAND_LINE = "recipe", "command line"
+ARCHITECTURE = "model.architecture"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any
         tree = rule.apply(tree, reasons)
     recipe = build(Recipe, tree)
     settled = to_tree(recipe)
-    origins = reasons | _origins(flatten(settled), source, overrides)
+    origins = _origins(flatten(settled), source, overrides) | reasons
     return Resolved(recipe=recipe, written=_typed(written, settled), origins=origins)
 
 
@@ -80,11 +82,9 @@ def _model_of_weights(written: Tree) -> tuple[Tree, dict[str, str]]:
 
     weights = to_tree(read_config(find_weights(Path(start), lambda text: None)))
     model = merge(weights, written.get("model", {}))
-    mine = flatten(written.get("model", {}))
     reason = "as in the weights that training starts from"
-    return written | {"model": model}, {
-        f"model.{path}": reason for path in flatten(model) if path not in mine
-    }
+    reasons = dict.fromkeys(_not_in(written.get("model", {}), model), reason)
+    return written | {"model": model}, {f"model.{path}": why for path, why in reasons.items()}
 
 
 def _check_written(written: Tree) -> None:
@@ -105,12 +105,21 @@ def _origins(
     origins = {}
     for layer, name in ((base, RECIPE), (overrides, COMMAND_LINE)):
         written = set(flatten(layer))
-        for path in paths:
-            plain = re.sub(r"\[\d+\]", "", path)
-            whole = {plain.rsplit(".", n)[0] for n in range(plain.count(".") + 1)}  # and its tables
-            if path in written or whole & written:
-                origins[path] = name
+        origins |= {path: name for path in paths if _covers(written, path)}
     return origins
+
+
+def _covers(written: Set[str], path: str) -> bool:
+    """Whether the setting at a path is among those written, or one of its tables is, by a word."""
+    plain = re.sub(r"\[\d+\]", "", path)
+    whole = {plain.rsplit(".", n)[0] for n in range(plain.count(".") + 1)}
+    return path in written or bool(whole & written)
+
+
+def _not_in(written: Mapping[str, Any], tree: Mapping[str, Any]) -> list[str]:
+    """The paths in `tree` that `written` does not settle."""
+    paths = set(flatten(written))
+    return [path for path in flatten(tree) if not _covers(paths, path)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +141,7 @@ class Rule:
 def _with_architecture(tree: Tree, reasons: dict[str, str]) -> Tree:
     """The tree with what the model's architecture says of its parts."""
     model = complete(tree["model"])
-    written = flatten(tree["model"])
-    for path in flatten(model):
-        if path not in written:
-            reasons[f"model.{path}"] = "model.architecture"
+    reasons |= {f"model.{path}": ARCHITECTURE for path in _not_in(tree["model"], model)}
     return tree | {"model": model}
 
 
@@ -184,6 +190,33 @@ def _training_rules() -> Iterator[Rule]:
 
 
 SIZE_RULES, TRAINING_RULES = tuple(_size_rules()), tuple(_training_rules())
+
+
+def derived_settings() -> dict[str, str]:
+    """What settings follow from where they are left open, by their paths in `describe`."""
+    reasons = dict.fromkeys(_settled_by_architectures(), ARCHITECTURE)
+    return reasons | {rule.path: rule.reason for rule in (*SIZE_RULES, *TRAINING_RULES)}
+
+
+def _settled_by_architectures() -> Iterator[str]:
+    """Paths of all that some preset says, or that follows from sizes for some kind of a part."""
+    for architecture in PRESETS:
+        yield from _described(complete({"architecture": architecture}), "model")
+    for part, kinds in (("attention", AttentionConfig), ("feed_forward", FeedForwardConfig)):
+        for kind in kinds.variants():
+            yield from _described(complete({part: {KIND: kind}}), "model")
+
+
+def _described(tree: Mapping[str, Any], path: str) -> Iterator[str]:
+    """The paths that `describe` gives to the settings in a tree."""
+    if KIND in tree:
+        yield path
+        path = f"{path}({KIND}={tree[KIND]})"
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _described(value, f"{path}.{key}")
+        elif key not in (KIND, "architecture"):
+            yield f"{path}.{key}"
 
 
 def _attribute(value: Any, path: str) -> Any:

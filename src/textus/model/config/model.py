@@ -11,6 +11,7 @@ from textus.model.config.feed_forward import FeedForwardConfig, GatedConfig
 from textus.model.config.norm import NormConfig, RMSNormConfig
 from textus.model.config.position import (
     LearnedConfig,
+    NTKScaling,
     PositionConfig,
     RotaryConfig,
     SinusoidalConfig,
@@ -119,14 +120,31 @@ class ModelConfig:
             )
         if isinstance(attention, LatentConfig) and not isinstance(position, RotaryConfig):
             raise RecipeError("latent attention needs rotary positions: set position to rotary")
-        if isinstance(attention, GroupedConfig) and isinstance(position, RotaryConfig):
-            turned = position.turned(attention.head_dim)
-            if turned % 2 or not turned:
-                raise RecipeError(
-                    f"head_dim={attention.head_dim} must be even for rotary positions"
-                    if position.fraction == 1
-                    else f"fraction={position.fraction} of head_dim={attention.head_dim} is "
-                    f"{turned} values, which must be an even number above 0"
-                )
+        if isinstance(position, RotaryConfig):
+            _check_turned(attention, position)
         if self.embedding.values and not isinstance(attention, GroupedConfig):
             raise RecipeError("embedding.values needs grouped attention")
+
+
+def _check_turned(attention: AttentionConfig, position: RotaryConfig) -> None:
+    """Raises RecipeError unless the values of a head that turn are pairs."""
+    if isinstance(attention, LatentConfig):
+        if position.fraction != 1:
+            raise RecipeError(
+                f"fraction={position.fraction} is not for latent attention, whose rope_dim says "
+                "what turns; leave it at 1"
+            )
+        turned = attention.rope_dim
+    elif isinstance(attention, GroupedConfig):
+        turned = position.turned(attention.head_dim)
+        if turned % 2 or not turned:
+            raise RecipeError(
+                f"head_dim={attention.head_dim} must be even for rotary positions"
+                if position.fraction == 1
+                else f"fraction={position.fraction} of head_dim={attention.head_dim} is "
+                f"{turned} values, which must be an even number above 0"
+            )
+    else:
+        return
+    if isinstance(position.scaling, NTKScaling) and turned < 4:
+        raise RecipeError(f"ntk scaling needs at least 4 values of a head that turn, not {turned}")

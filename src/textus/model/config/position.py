@@ -58,6 +58,10 @@ class YarnScaling(ScalingConfig):
         super().__post_init__()
         check_at_least(1, self, "original_seq_len")
         check_above_zero(self, "beta_fast", "beta_slow", "attention_factor")
+        if self.beta_fast <= self.beta_slow:
+            raise RecipeError(
+                f"beta_fast={self.beta_fast} must be above beta_slow={self.beta_slow}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from textus.model.config import ModelConfig
+from textus.model.presets.deepseek import deepseek_v3
+from textus.model.presets.experts import mixtral, qwen3_moe
 from textus.model.presets.gpt import gpt, gpt2
 from textus.model.presets.qwen import qwen3
 from textus.model.presets.sizes import Sizes, gated_hidden
@@ -17,7 +19,14 @@ from textus.recipe import KIND, Tree, build, merge
 HEAD_DIM = 64
 Preset = Callable[[Sizes], dict[str, Any]]
 
-PRESETS: dict[str, Preset] = {"qwen3": qwen3, "gpt": gpt, "gpt2": gpt2}
+PRESETS: dict[str, Preset] = {
+    "qwen3": qwen3,
+    "gpt": gpt,
+    "gpt2": gpt2,
+    "mixtral": mixtral,
+    "qwen3_moe": qwen3_moe,
+    "deepseek_v3": deepseek_v3,
+}
 
 
 def make_config(architecture: str = "qwen3", **settings: Any) -> ModelConfig:
@@ -34,7 +43,9 @@ def complete(written: Mapping[str, Any]) -> Tree:
 
     `written` is nested as in a recipe. Raises RecipeError for an architecture that is not known.
     """
-    known = build(ModelConfig, written, "model", checked=False)
+    dials = ("architecture", "model_dim", "num_layers", "max_seq_len")
+    told = {name: written[name] for name in dials if name in written}
+    known = build(ModelConfig, told, "model", checked=False)  # the parts' kinds are not known yet
     preset = lookup(known.architecture, PRESETS, what="model.architecture")
     attention = written.get("attention", {})
     attention = attention if isinstance(attention, Mapping) else {}
