@@ -262,7 +262,14 @@ def make_trainer() -> MakeTrainer:
     return new_trainer
 
 
-def new_trainer(folder: Path, *, rank: int = 0, world_size: int = 1, **settings: Any) -> Trainer:
+def new_trainer(
+    folder: Path,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
+    model: ModelConfig | None = None,
+    **settings: Any,
+) -> Trainer:
     """A fresh trainer of a tiny model over a few documents; the same each time."""
     defaults: Tree = {"steps": 10, "rows_per_step": 4, "micro_rows": 4, "warmup_steps": 2}
     config = TrainConfig(**(defaults | {"save_every": 4, "eval_every": 3} | settings))
@@ -276,7 +283,7 @@ def new_trainer(folder: Path, *, rank: int = 0, world_size: int = 1, **settings:
         world_size=world_size,
     )
     torch.manual_seed(1)
-    return Trainer(Transformer(TINY), loader, config, folder)
+    return Trainer(Transformer(model or TINY), loader, config, folder)
 
 
 TINY = make_config(
@@ -287,6 +294,29 @@ TINY = make_config(
     attention={"num_heads": 2, "num_kv_heads": 1, "head_dim": 8},
     feed_forward={"hidden_dim": 24},
 )
+
+MIXED = make_config(
+    "deepseek_v3",
+    vocab_size=24,
+    max_seq_len=16,
+    num_layers=2,
+    model_dim=16,
+    attention={"num_heads": 2, "head_dim": 6, "rope_dim": 4, "value_dim": 5},
+    feed_forward={
+        "num_experts": 6,
+        "experts_per_token": 2,
+        "num_groups": 3,
+        "hidden_dim": 12,
+        "shared_hidden_dim": 8,
+        "balance_weight": 0.02,
+    },
+)
+"""Experts balanced by biases, and a token ahead."""
+
+
+@pytest.fixture(scope="session")
+def mixed() -> ModelConfig:
+    return MIXED
 
 
 def tiny_tokens() -> TokenSet:

@@ -47,7 +47,7 @@ def test_torch_distributed_is_spoken_in_one_folder():
 
 
 def test_the_model_needs_torch_and_itself_alone():
-    allowed = ("torch", "safetensors", "textus.errors", "textus.plugins", "textus.store")
+    allowed = ("torch", "safetensors", "textus.errors", "textus.plugins", "textus.recipe")
     for file in (SOURCE / "model").glob("*.py"):
         for name in _imported(file):
             first = name.partition(".")[0]

@@ -9,6 +9,18 @@ from textus.generate.sampling import sample
 GREEDY = SampleConfig(temperature=0, max_new_tokens=20)
 SEEDED = SampleConfig(temperature=3, max_new_tokens=20, seed=7)
 PROMPTS = ["abcdefg hhh", "", "z", "a longer prompt, of some words", "ab", "abcdefg hhh"]
+SHORT = [{"reach": {"kind": "sliding", "window": 7}}, {"reach": {"kind": "banded", "block": 5}}]
+MODELS = {
+    "relative positions": ("qwen3", {}),
+    "absolute positions": ("gpt2", {}),
+    "short reaches": ("qwen3", {"pattern": SHORT}),
+}
+
+
+@pytest.fixture(params=list(MODELS))
+def model(request, make_model):
+    architecture, settings = MODELS[request.param]
+    return make_model(architecture, **settings)
 
 
 @torch.inference_mode()

@@ -15,7 +15,16 @@ from textus.model.attention import (
     attend_plainly,
     make_attention,
 )
-from textus.model.config import FullReach, GroupedConfig, ModelConfig, RMSNormConfig
+from textus.model.config import (
+    BandedReach,
+    FullReach,
+    GroupedConfig,
+    ModelConfig,
+    ReachConfig,
+    RMSNormConfig,
+    SlidingReach,
+    StridedReach,
+)
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 
@@ -94,6 +103,18 @@ def test_one_new_token_sees_all_before_it():
     q, k, v = _inputs(2, 5, 2, 2)
     whole = attend(q, k, v)
     torch.testing.assert_close(attend(q[:, -1:], k, v), whole[:, -1:])
+
+
+@pytest.mark.parametrize(
+    "reach", [SlidingReach(window=3), BandedReach(block=2), StridedReach(stride=2)]
+)
+def test_a_document_is_attended_to_as_if_alone(reach: ReachConfig):
+    """Its blocks and strides begin with it, not with its row."""
+    inputs = _inputs(1, 12, 2, 1)
+    parts = [attend(*(x[:, a:b] for x in inputs), reach=reach) for a, b in ((0, 5), (5, 12))]
+    together = attend(*inputs, Documents((5, 7)), reach=reach)
+    torch.testing.assert_close(together, torch.cat(parts, dim=1), rtol=1e-5, atol=1e-5)
+    assert not together.allclose(attend(*inputs, Documents((5, 7))), atol=1e-2)
 
 
 def test_dense_mask_of_documents_is_drawn_by_hand():

@@ -32,6 +32,7 @@ from textus.model.config import (
     StridedReach,
     YarnScaling,
 )
+from textus.model.config.position import fraction_of
 from textus.model.presets import make_config
 
 
@@ -122,7 +123,10 @@ def test_impossible_settings_are_refused(cls: type, settings: dict[str, Any], me
             "fraction=0.1 of head_dim=8 is 0 values",
         ),
         (
-            {"position": RotaryConfig(scaling=NTKScaling()), "attention": GroupedConfig(head_dim=2)},
+            {
+                "position": RotaryConfig(scaling=NTKScaling()),
+                "attention": GroupedConfig(head_dim=2),
+            },
             "ntk scaling needs at least 4 values of a head that turn, not 2",
         ),
         (
@@ -207,3 +211,16 @@ def test_settings_are_read_without_torch():
         "import sys, textus.model.config, textus.model.presets; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("head_dim", range(2, 130))
+def test_what_turns_is_the_number_that_the_fraction_was_made_of(head_dim: int):
+    """47 * (12 / 47) and its like fall short."""
+    for turned in range(2, head_dim + 1):
+        assert RotaryConfig(fraction=fraction_of(turned, head_dim)).turned(head_dim) == turned
+
+
+def test_a_reach_says_how_much_of_a_text_is_kept():
+    reaches = [FullReach(), SlidingReach(window=5), BandedReach(block=3), StridedReach(stride=4)]
+    assert [reach.kept(20) for reach in reaches] == [20, 5, 6, 20]
+    assert [reach.kept(4) for reach in reaches] == [4] * 4

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from textus.model.attention import attend
 from textus.model.config import (
-    Llama3Scaling,
     LinearScaling,
+    Llama3Scaling,
     NTKScaling,
     RotaryConfig,
     ScalingConfig,
@@ -114,28 +114,26 @@ SCALINGS = [
     ),
     (
         YarnScaling(
-            **{"factor": 1.5, "original_seq_len": 4096, "beta_fast": 20.0, "beta_slow": 2.0},
-            **{"attention_factor": 1.25, "truncate": False},
+            factor=1.5, original_seq_len=4096, beta_fast=20.0, beta_slow=2.0,
+            attention_factor=1.25, truncate=False,
         ),
         {
-            **{"rope_type": "yarn", "factor": 1.5, "original_max_position_embeddings": 4096},
-            **{"beta_fast": 20.0, "beta_slow": 2.0, "attention_factor": 1.25, "truncate": False},
+            "rope_type": "yarn", "factor": 1.5, "original_max_position_embeddings": 4096,
+            "beta_fast": 20.0, "beta_slow": 2.0, "attention_factor": 1.25, "truncate": False,
         },
     ),
     (
         Llama3Scaling(factor=8.0, original_seq_len=512),
         {
-            **{"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 512},
-            **{"low_freq_factor": 1.0, "high_freq_factor": 4.0},
+            "rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 512,
+            "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         },
     ),
     (
-        Llama3Scaling(
-            factor=32.0, original_seq_len=8192, low_frequency=2.0, high_frequency=10.0
-        ),
+        Llama3Scaling(factor=32.0, original_seq_len=8192, low_frequency=2.0, high_frequency=10.0),
         {
-            **{"rope_type": "llama3", "factor": 32.0, "original_max_position_embeddings": 8192},
-            **{"low_freq_factor": 2.0, "high_freq_factor": 10.0},
+            "rope_type": "llama3", "factor": 32.0, "original_max_position_embeddings": 8192,
+            "low_freq_factor": 2.0, "high_freq_factor": 10.0,
         },
     ),
 ]

@@ -4,6 +4,7 @@ import pytest
 
 from textus.errors import RecipeError
 from textus.model.config import (
+    ExpertsConfig,
     GatedConfig,
     GroupedConfig,
     LatentConfig,
@@ -13,7 +14,7 @@ from textus.model.config import (
     RotaryConfig,
 )
 from textus.model.presets import PRESETS, complete, make_config
-from textus.model.presets.sizes import round_up, shared_heads
+from textus.model.presets.sizes import Sizes, own_window, round_up, shared_heads
 from textus.recipe import Text, build, to_tree
 
 
@@ -64,6 +65,13 @@ def test_a_part_of_another_kind_begins_afresh(value: Any):
     assert other.feed_forward == PlainConfig(hidden_dim=512, bias=True)
 
 
+def test_settings_of_the_presets_own_kinds_need_not_name_them():
+    config = make_config("deepseek_v3", attention={"rope_dim": 8}, feed_forward={"clamp": 7.0})
+    assert isinstance(config.attention, LatentConfig)
+    assert isinstance(config.feed_forward, ExpertsConfig)
+    assert (config.attention.rope_dim, config.feed_forward.clamp) == (8, 7.0)
+
+
 def test_an_unknown_architecture_is_named():
     with pytest.raises(RecipeError, match=r"unknown model\.architecture 'gpt22'; did you mean"):
         make_config("gpt22")
@@ -83,3 +91,11 @@ def test_round_up_reaches_the_next_multiple():
 def test_key_heads_are_shared_evenly():
     assert [shared_heads(n) for n in (1, 2, 3, 8)] == [1, 1, 3, 4]
     assert [shared_heads(n, 4) for n in (1, 6, 8)] == [1, 2, 2]
+
+
+def test_windows_are_their_own_or_a_share_of_short_texts():
+    sizes = [
+        Sizes(model_dim=1, num_layers=1, num_heads=1, head_dim=1, max_seq_len=length)
+        for length in (1, 512, 4096)
+    ]
+    assert [own_window(256, each, share=4) for each in sizes] == [1, 128, 256]

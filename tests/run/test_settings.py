@@ -84,6 +84,13 @@ def test_a_part_can_be_named_by_its_kind_alone():
     assert model.position == NoPositionConfig()
 
 
+def test_settings_of_an_architectures_own_kinds_need_not_name_them():
+    tree = PLAIN | {"model": {"architecture": "deepseek_v3"}, "train": {"steps": 5}}
+    resolved = resolve_recipe(tree, parse_overrides(["--model.attention.rope_dim", "8"]))
+    assert resolved.recipe.model.attention.rope_dim == 8
+    assert resolved.origins["model.attention.kind"] == "model.architecture"
+
+
 def test_what_an_architecture_settles_says_so():
     resolved = resolve_recipe(PLAIN | {"model": {"architecture": "gpt2"}}, {})
     for path in ("position.kind", "attention.bias", "feed_forward.hidden_dim", "head.tied"):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from textus.data.batch import IGNORED, Batch
 from textus.errors import TrainingError
+from textus.model.config import ModelConfig
 from textus.model.transformer import Transformer
 from textus.store import file_sha256
 from textus.train.config import AdamWConfig, MuonConfig
@@ -59,6 +60,7 @@ def _outcome(trainer: Trainer) -> Tree:
 
 CASES = [
     {},
+    {"model": "mixed", "micro_rows": 2},
     {"micro_rows": 1},
     {"rows_per_step": 5, "micro_rows": 2},
     {"optimizer": AdamWConfig()},
@@ -69,8 +71,9 @@ CASES = [
 
 @pytest.mark.parametrize("settings", CASES)
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
-    tmp_path: Path, make_trainer: MakeTrainer, settings: Tree
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig, settings: Tree
 ):
+    settings = settings | ({"model": mixed} if "model" in settings else {})
     whole = make_trainer(tmp_path / "whole", **settings)
     assert whole.run(_evaluate)
     expected = _outcome(whole)
@@ -313,6 +316,56 @@ def test_attention_stays_inside_documents(tmp_path: Path, make_trainer: MakeTrai
         start += length
     trainer.batches = _Given(batch)
     assert trainer.step()[0] == pytest.approx(nats / len(tokens), abs=1e-5)
+
+
+def _corrections(trainer: Trainer) -> Tensor:
+    """The biases that pick experts, of all layers."""
+    named = trainer.model.named_parameters()
+    return torch.cat([p.detach().clone() for n, p in named if n.endswith("correction")])
+
+
+def test_micro_rows_do_not_change_how_experts_are_balanced(
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig
+):
+    moved = []
+    for micro_rows in (1, 3, 5):
+        folder = tmp_path / str(micro_rows)
+        trainer = make_trainer(folder, model=mixed, rows_per_step=5, micro_rows=micro_rows)
+        _randomise(trainer)
+        trainer.step()
+        # 5 rows of 16 tokens, each to 2 experts, in a layer of the model and one of the module
+        assert trainer.routing.counts.sum() == 5 * 16 * 2 * 2
+        moved.append(_corrections(trainer))
+    assert moved[0].abs().max().item() == pytest.approx(0.02)
+    assert moved[0].equal(moved[1])
+    assert moved[0].equal(moved[2])
+
+
+def test_a_skipped_step_does_not_move_the_balance(
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig
+):
+    trainer = make_trainer(tmp_path, model=mixed, steps=2)
+    _spoil_gradients(trainer, {1}, math.nan)
+    trainer.run(None, _stopping_after(1))
+    assert _corrections(trainer).abs().max() == 0
+    trainer.run()
+    assert _corrections(trainer).abs().max() > 0
+
+
+def test_metrics_tell_of_experts_and_tokens_ahead(
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig
+):
+    make_trainer(tmp_path / "mixed", model=mixed, steps=60, warmup_steps=5).run()
+    records = [r for r in read_metrics(tmp_path / "mixed") if "loss" in r]
+    assert records[0]["ahead_loss"] == pytest.approx(math.log(24) * 0.9, rel=0.1)
+    assert records[-1]["ahead_loss"] < records[0]["ahead_loss"] - 0.3
+    for record in records:
+        assert 0 < record["routing_entropy"] <= 1
+        assert record["busiest_expert"] >= 1
+        assert record["balance_loss"] == 0  # biases need none
+    make_trainer(tmp_path / "dense", steps=2).run()
+    record = next(r for r in read_metrics(tmp_path / "dense") if "loss" in r)
+    assert not {"ahead_loss", "balance_loss", "routing_entropy"} & set(record)
 
 
 def test_gradients_are_clipped_together(tmp_path: Path, make_trainer: MakeTrainer):

@@ -1,5 +1,7 @@
 import copy
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -177,3 +179,42 @@ def test_adamw_equals_torchs_unfused_one():
         plain.step()
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_each_expert_s_matrix_is_made_orthogonal_by_itself():
+    """A batch of matrices moves as the same matrices, one parameter each, do."""
+    whole = nn.Parameter(torch.randn(5, 6, 4))
+    alone = [nn.Parameter(matrix.clone()) for matrix in whole.detach()]
+    optimizers = Muon([whole], lr=0.1, weight_decay=0.2), Muon(alone, lr=0.1, weight_decay=0.2)
+    for _ in range(2):
+        whole.grad = torch.randn(5, 6, 4)
+        for matrix, gradient in zip(alone, whole.grad, strict=True):
+            matrix.grad = gradient.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    torch.testing.assert_close(
+        whole.detach(), torch.stack([p.detach() for p in alone]), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("config", [MuonConfig(), AdamWConfig()])
+def test_experts_have_their_optimizers(config: OptimizerConfig, mixed: Any):
+    """Matrices of experts are matrices, their biases vectors, and what balances them is neither."""
+    layer = replace(mixed.feed_forward, bias=True)
+    model = Transformer(replace(mixed, feed_forward=layer))
+    names = {id(p): name for name, p in model.named_parameters()}
+    optimizers = make_optimizers(model, config)
+    held = [id(p) for o in optimizers for g in o.param_groups for p in g["params"]]
+    assert len(held) == len(set(held))
+    missing = {name for key, name in names.items() if key not in held}
+    assert missing == {
+        "blocks.1.feed_forward.correction",
+        "ahead.0.block.feed_forward.correction",
+    }
+    as_matrices = {names[id(p)] for p in optimizers[0].param_groups[0]["params"]}
+    for place in ("blocks.1.", "ahead.0.block."):
+        for part in ("gate", "up", "down"):
+            assert f"{place}feed_forward.{part}.weight" in as_matrices
+            assert f"{place}feed_forward.{part}.bias" not in as_matrices
+        assert f"{place}feed_forward.router.weight" in as_matrices
+    assert "ahead.0.join.weight" in as_matrices

@@ -1,13 +1,16 @@
 """A family: the models that one architecture of Hugging Face's transformers loads."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from textus.convert.settings import Settings
 from textus.convert.weights import Rule
 from textus.model.config import ModelConfig
 
-Settings = dict[str, Any]
+
+def _as_read(settings: Settings, names: Set[str]) -> Settings:
+    return settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +30,15 @@ class Family:
     that has no counterpart here."""
     write: Callable[[ModelConfig], Settings]
     """Our configuration -> config.json without model_type and architectures, as far as the family
-    can say it."""
+    can say it; ConvertError names a part that it cannot."""
     rules: Callable[[ModelConfig], Iterator[Rule]]
     """All tensors; a tied head is left out."""
+    base: str = "model."
+    """What names of tensors begin with, and in some checkpoints do not."""
+    head: str = "lm_head.weight"
+    """The head's tensor, which some checkpoints hold although it is tied."""
     ignored: tuple[str, ...] = ()
-    """Regular expressions of tensors in checkpoints that hold nothing: masks, frequencies."""
+    """Regular expressions of whole names of tensors that hold nothing of their own: masks,
+    frequencies."""
+    settle: Callable[[Settings, Set[str]], Settings] = _as_read
+    """What the tensors' names say of the settings beyond what `read` found."""

@@ -6,6 +6,7 @@ pairs, E experts, D model_dim, H hidden_dim, I and O a linear layer's inputs and
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any, Self
 
 import torch
@@ -156,26 +157,30 @@ class _GroupedLinear(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         ctx.counts = counts
         y = x.new_empty(x.size(0), weight.size(1))
-        for x_e, weight_e, y_e in zip(x.split(counts), weight, y.split(counts), strict=True):
-            torch.mm(x_e, weight_e.T, out=y_e)
+        for e, rows in _runs(counts):
+            torch.mm(x[rows], weight[e].T, out=y[rows])
         return y
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-        (grad,) = grad_outputs
-        x, weight = ctx.saved_tensors
-        counts, grad_x, grad_weight = ctx.counts, None, None
-        if ctx.needs_input_grad[0]:
-            grad_x = torch.empty_like(x)
-            for g_e, weight_e, out in zip(
-                grad.split(counts), weight, grad_x.split(counts), strict=True
-            ):
-                torch.mm(g_e, weight_e, out=out)
-        if ctx.needs_input_grad[1]:
-            grad_weight = torch.empty_like(weight)
-            for g_e, x_e, out in zip(grad.split(counts), x.split(counts), grad_weight, strict=True):
-                torch.mm(g_e.T, x_e, out=out)
+        (grad,), (x, weight) = grad_outputs, ctx.saved_tensors
+        grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        grad_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        for e, rows in _runs(ctx.counts):
+            if grad_x is not None:
+                torch.mm(grad[rows], weight[e], out=grad_x[rows])
+            if grad_weight is not None:
+                torch.mm(grad[rows].T, x[rows], out=grad_weight[e])
         return grad_x, grad_weight, None
+
+
+def _runs(counts: list[int]) -> Iterator[tuple[int, slice]]:
+    """The experts that have rows, and which."""
+    start = 0
+    for e, count in enumerate(counts):
+        if count:
+            yield e, slice(start, start + count)
+        start += count
 
 
 class Routing:

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from textus.model.attention import Context, Mask, attend, attention_scale
+from textus.model.attention import Context, Documents, Mask, attend, attention_scale
 from textus.model.config import LatentConfig, NormConfig, ReachConfig
 from textus.model.norm import make_norm
+from textus.model.sparse import reach_mask
 
 
 class LatentAttention(nn.Module):
@@ -76,14 +77,34 @@ class LatentAttention(nn.Module):
         self, q_BTHD: Tensor, q_BTHR: Tensor, c_BS1C: Tensor, k_BS1R: Tensor, mask: Mask
     ) -> Tensor:
         """Queries meet the latents themselves, (B, T, H, V): the expansion of keys is taken into
-        the query and that of values into the result, so that a new token's work and memory are
-        those of one key head, whatever the number of heads."""
+        the query and that of values into the result, so that a new token's memory is that of one
+        key head, whatever the number of heads."""
+        assert not isinstance(mask, Documents)
         key_HDC = self.key.weight.unflatten(0, (-1, self.config.head_dim))
         value_HVC = self.value.weight.unflatten(0, (-1, self.config.value_dim))
-        q_BTHC = torch.einsum("bthd,hdc->bthc", q_BTHD, key_HDC)
-        q, k = torch.cat((q_BTHC, q_BTHR), dim=-1), torch.cat((c_BS1C, k_BS1R), dim=-1)
-        mixed_BTHC = attend(q, k, c_BS1C, mask, scale=self.scale, reach=self.reach)
+        q_BTHC = torch.einsum("bthd,hdc->bthc", q_BTHD * self.scale, key_HDC)
+        # Not torch's fused attention: it would copy the latents for every head.
+        c_BSC, k_BSR = c_BS1C.squeeze(2), k_BS1R.squeeze(2)
+        scores_BTHS = torch.einsum("bthc,bsc->bths", q_BTHC, c_BSC)
+        scores_BTHS += torch.einsum("bthr,bsr->bths", q_BTHR * self.scale, k_BSR)
+        seen = self._seen(mask, q_BTHD.size(1), c_BSC.size(1), c_BSC.device)
+        if seen is not None:
+            scores_BTHS = scores_BTHS.masked_fill(~seen, float("-inf"))
+        weights_BTHS = scores_BTHS.softmax(-1, torch.float32).to(c_BSC.dtype)
+        mixed_BTHC = torch.einsum("bths,bsc->bthc", weights_BTHS, c_BSC)
         return torch.einsum("bthc,hvc->bthv", mixed_BTHC, value_HVC)
+
+    def _seen(
+        self, mask: Tensor | None, queries: int, keys: int, device: torch.device
+    ) -> Tensor | None:
+        """What the last tokens look at, bool, to go with (B, T, H, S); None: all. A single new one
+        looks at all that it is given: a cache shows what the reach lets it see."""
+        seen = None if mask is None else mask.transpose(1, 2)
+        if queries == 1:
+            return seen
+        positions = torch.arange(keys, device=device)
+        reached = reach_mask(self.reach, positions[keys - queries :], positions)[:, None, :]
+        return reached if seen is None else seen & reached
 
 
 def attend_latent_plainly(layer: LatentAttention, x: Tensor, context: Context) -> Tensor:

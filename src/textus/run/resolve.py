@@ -8,7 +8,7 @@ from typing import Any
 
 from textus.errors import RecipeError
 from textus.model.config import AttentionConfig, FeedForwardConfig
-from textus.model.presets import PRESETS, complete
+from textus.model.presets import PRESETS, complete, with_kinds
 from textus.model.size import count_parameters
 from textus.recipe import KIND, Text, Tree, build, flatten, merge, read_toml, to_tree
 from textus.run.names import WRITTEN
@@ -64,6 +64,13 @@ def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any
     return Resolved(recipe=recipe, written=_typed(written, settled), origins=origins)
 
 
+def _read(tree: Mapping[str, Any]) -> Recipe:
+    """The recipe so far, in which values may be missing and need not go together yet."""
+    model = tree.get("model", {})
+    known = tree | {"model": with_kinds(model)} if isinstance(model, Mapping) else tree
+    return build(Recipe, known, checked=False)
+
+
 def _recipe_file(path: Path) -> Path:
     if not path.is_dir():
         return path
@@ -74,7 +81,7 @@ def _recipe_file(path: Path) -> Path:
 
 def _model_of_weights(written: Tree) -> tuple[Tree, dict[str, str]]:
     """What is not written about the model is as in the weights that training starts from."""
-    start = build(Recipe, written, checked=False).train.start
+    start = _read(written).train.start
     if start is None:
         return written, {}
     from textus.model.files import read_config  # loads torch, which other recipes need not wait for
@@ -89,7 +96,7 @@ def _model_of_weights(written: Tree) -> tuple[Tree, dict[str, str]]:
 
 def _check_written(written: Tree) -> None:
     """Mistakes in what was written come before anything is derived from it."""
-    recipe = build(Recipe, written, checked=False)
+    recipe = _read(written)
     for path in ("depth", "data.seq_len", "model.model_dim", "model.attention.num_heads"):
         value = _attribute(recipe, path)
         if value < 1:
@@ -135,7 +142,7 @@ class Rule:
         if _get(tree, self.path) is not None:
             return tree
         reasons[self.path] = self.reason
-        return _with(tree, self.path, self.value(build(Recipe, tree, checked=False)))
+        return _with(tree, self.path, self.value(_read(tree)))
 
 
 def _with_architecture(tree: Tree, reasons: dict[str, str]) -> Tree:

@@ -1,70 +1,90 @@
-"""Qwen2 and Qwen3."""
+"""Qwen2, Qwen3 and Qwen3's mixtures of experts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from textus.convert.family import Family, Settings
+from textus.convert.families.llama import llama_rules
+from textus.convert.family import Family
 from textus.convert.rope import read_rope, write_rope
-from textus.convert.weights import Rule, same
-from textus.model.config import ModelConfig
+from textus.convert.settings import (
+    Settings,
+    part,
+    read_gated,
+    read_heads,
+    read_reach,
+    read_sizes,
+    with_layers,
+    write_gated,
+    write_heads,
+    write_layer_types,
+    write_sizes,
+    write_window,
+)
+from textus.model.config import GroupedConfig, ModelConfig
+
+
+def _read_common(theirs: Mapping[str, Any]) -> Settings:
+    return {
+        **read_sizes(theirs),
+        "position": read_rope(theirs),
+        "feed_forward": read_gated(theirs),
+    }
+
+
+def _read_reaches(theirs: Mapping[str, Any]) -> list[Settings]:
+    """Each layer's; where windows are not switched off as a whole, the last layers slide."""
+    count, switched = theirs["num_hidden_layers"], theirs.get("use_sliding_window", False)
+    window, full = theirs.get("sliding_window", 4096), theirs.get("max_window_layers", 28)
+    types = theirs.get("layer_types")
+    slides = (
+        [t == "sliding_attention" for t in types] if types else [i >= full for i in range(count)]
+    )
+    return [{"reach": read_reach(window if switched and here else None)} for here in slides]
+
+
+def _write_common(config: ModelConfig) -> Settings:
+    window, types = write_window(config), write_layer_types(config)
+    return {
+        **write_sizes(config),
+        **write_rope(config.layers[0].position),
+        **write_heads(config),
+        **write_gated(config.layers[0].feed_forward),
+        "use_sliding_window": window is not None,
+        "sliding_window": window,
+        "max_window_layers": types.index("sliding_attention") if window else config.num_layers,
+        "layer_types": types,
+    }
+
+
+def _read_qwen2(theirs: Mapping[str, Any]) -> Settings:
+    attention = read_heads(theirs) | {"bias": "input"}
+    settings = {"architecture": "qwen2", **_read_common(theirs), "attention": attention}
+    return with_layers(settings, _read_reaches(theirs))
 
 
 def _read_qwen3(theirs: Mapping[str, Any]) -> Settings:
-    return {
-        "architecture": "qwen3",
-        "vocab_size": theirs["vocab_size"],
-        "max_seq_len": theirs["max_position_embeddings"],
-        "num_layers": theirs["num_hidden_layers"],
-        "model_dim": theirs["hidden_size"],
-        "position": read_rope(theirs),
-        "attention": {
-            "kind": "grouped",
-            "num_heads": theirs["num_attention_heads"],
-            "num_kv_heads": theirs["num_key_value_heads"],
-            "head_dim": theirs["head_dim"],
-            "bias": "all" if theirs.get("attention_bias") else "none",
-            "qk_norm": "head",
-        },
-        "feed_forward": {
-            "kind": "gated",
-            "hidden_dim": theirs["intermediate_size"],
-            "activation": theirs["hidden_act"],
-        },
-        "norm": {"kind": "rms", "eps": theirs["rms_norm_eps"]},
-        "head": {"tied": theirs.get("tie_word_embeddings", False)},
-    }
+    attention = _read_qwen3_attention(theirs)
+    settings = {"architecture": "qwen3", **_read_common(theirs), "attention": attention}
+    return with_layers(settings, _read_reaches(theirs))
+
+
+def _read_qwen3_attention(theirs: Mapping[str, Any]) -> Settings:
+    bias = "all" if theirs.get("attention_bias") else "none"
+    return read_heads(theirs) | {"bias": bias, "qk_norm": "head"}
 
 
 def _write_qwen3(config: ModelConfig) -> Settings:
-    attention: Any = config.attention
-    feed_forward: Any = config.feed_forward
-    return {
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.max_seq_len,
-        "num_hidden_layers": config.num_layers,
-        "hidden_size": config.model_dim,
-        **write_rope(config.position),
-        "num_attention_heads": attention.num_heads,
-        "num_key_value_heads": attention.num_kv_heads,
-        "head_dim": attention.head_dim,
-        "attention_bias": attention.bias == "all",
-        "intermediate_size": feed_forward.hidden_dim,
-        "hidden_act": feed_forward.activation,
-        "rms_norm_eps": config.norm.eps,
-        "tie_word_embeddings": config.head.tied,
-        "use_sliding_window": False,
-    }
+    attention = part(config.layers[0].attention, GroupedConfig, "attention")
+    return _write_common(config) | {"attention_bias": attention.bias == "all"}
 
 
-def llama_rules(config: ModelConfig) -> Iterator[Rule]:
-    """The names that most families after LLaMA share."""
-    yield same("embedding.weight", "model.embed_tokens.weight")
-    yield same("norm.weight", "model.norm.weight")
-    if not config.head.tied:
-        yield same("head.weight", "lm_head.weight")
-    ...
-
-
+QWEN2 = Family(
+    model_type="qwen2",
+    architecture="Qwen2ForCausalLM",
+    read=_read_qwen2,
+    write=_write_common,
+    rules=llama_rules,
+)
 QWEN3 = Family(
     model_type="qwen3",
     architecture="Qwen3ForCausalLM",

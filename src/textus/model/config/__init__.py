@@ -24,8 +24,8 @@ from textus.model.config.norm import LayerNormConfig, NormConfig, RMSNormConfig
 from textus.model.config.position import (
     AlibiConfig,
     LearnedConfig,
-    Llama3Scaling,
     LinearScaling,
+    Llama3Scaling,
     NoPositionConfig,
     NTKScaling,
     PositionConfig,
@@ -34,7 +34,13 @@ from textus.model.config.position import (
     SinusoidalConfig,
     YarnScaling,
 )
-from textus.model.config.reach import BandedReach, FullReach, ReachConfig, SlidingReach, StridedReach
+from textus.model.config.reach import (
+    BandedReach,
+    FullReach,
+    ReachConfig,
+    SlidingReach,
+    StridedReach,
+)
 
 __all__ = [
     "AlibiConfig",

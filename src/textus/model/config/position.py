@@ -1,6 +1,7 @@
 """How a model knows the order of tokens."""
 
 from dataclasses import dataclass
+from math import nextafter
 from typing import Literal
 
 from textus.errors import RecipeError
@@ -125,6 +126,13 @@ class RotaryConfig(PositionConfig):
     def turned(self, head_dim: int) -> int:
         """How many values of a head turn."""
         return int(head_dim * self.fraction)
+
+
+def fraction_of(turned: int, head_dim: int) -> float:
+    """The `RotaryConfig.fraction` with which `turned` values of a head turn."""
+    fraction = turned / head_dim
+    short = int(head_dim * fraction) < turned  # 47 * (12 / 47) is 11.999...
+    return nextafter(fraction, 1.0) if short else fraction
 
 
 @dataclass(frozen=True, kw_only=True)

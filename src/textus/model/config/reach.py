@@ -20,6 +20,11 @@ class ReachConfig:
             "strided": StridedReach,
         }
 
+    def kept(self, seq_len: int) -> int:
+        """How many tokens of a text of `seq_len` a cache must hold at a time: all, where a later
+        token may look at any of them."""
+        return seq_len
+
 
 @dataclass(frozen=True, kw_only=True)
 class FullReach(ReachConfig):
@@ -36,6 +41,10 @@ class SlidingReach(ReachConfig):
     def __post_init__(self) -> None:
         check_at_least(1, self, "window")
 
+    def kept(self, seq_len: int) -> int:
+        """The last `window` tokens."""
+        return min(self.window, seq_len)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BandedReach(ReachConfig):
@@ -47,6 +56,10 @@ class BandedReach(ReachConfig):
 
     def __post_init__(self) -> None:
         check_at_least(1, self, "block")
+
+    def kept(self, seq_len: int) -> int:
+        """The last two blocks."""
+        return min(2 * self.block, seq_len)
 
 
 @dataclass(frozen=True, kw_only=True)

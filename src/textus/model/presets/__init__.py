@@ -10,8 +10,11 @@ from typing import Any
 from textus.model.config import ModelConfig
 from textus.model.presets.deepseek import deepseek_v3
 from textus.model.presets.experts import mixtral, qwen3_moe
-from textus.model.presets.gpt import gpt, gpt2
-from textus.model.presets.qwen import qwen3
+from textus.model.presets.gemma import gemma, gemma2, gemma3
+from textus.model.presets.gpt import gpt, gpt2, gpt3, gpt_neo, gpt_neox, gptj
+from textus.model.presets.gpt_oss import gpt_oss
+from textus.model.presets.llama import llama, llama3, mistral, olmo2, phi3
+from textus.model.presets.qwen import qwen2, qwen3
 from textus.model.presets.sizes import Sizes, gated_hidden
 from textus.plugins import lookup
 from textus.recipe import KIND, Tree, build, merge
@@ -23,6 +26,20 @@ PRESETS: dict[str, Preset] = {
     "qwen3": qwen3,
     "gpt": gpt,
     "gpt2": gpt2,
+    "gpt3": gpt3,
+    "gpt_neo": gpt_neo,
+    "gptj": gptj,
+    "gpt_neox": gpt_neox,
+    "gemma": gemma,
+    "gemma2": gemma2,
+    "gemma3": gemma3,
+    "gpt_oss": gpt_oss,
+    "llama": llama,
+    "llama3": llama3,
+    "mistral": mistral,
+    "qwen2": qwen2,
+    "phi3": phi3,
+    "olmo2": olmo2,
     "mixtral": mixtral,
     "qwen3_moe": qwen3_moe,
     "deepseek_v3": deepseek_v3,
@@ -43,20 +60,36 @@ def complete(written: Mapping[str, Any]) -> Tree:
 
     `written` is nested as in a recipe. Raises RecipeError for an architecture that is not known.
     """
-    dials = ("architecture", "model_dim", "num_layers", "max_seq_len")
-    told = {name: written[name] for name in dials if name in written}
-    known = build(ModelConfig, told, "model", checked=False)  # the parts' kinds are not known yet
+    known = build(ModelConfig, with_kinds(written), "model", checked=False)
     preset = lookup(known.architecture, PRESETS, what="model.architecture")
     attention = written.get("attention", {})
     attention = attention if isinstance(attention, Mapping) else {}
-    head_dim = int(attention.get("head_dim", HEAD_DIM))
+    head_dim = max(1, int(attention.get("head_dim", HEAD_DIM)))
     sizes = Sizes(
         model_dim=known.model_dim,
         num_layers=known.num_layers,
-        num_heads=int(attention.get("num_heads", max(1, known.model_dim // max(1, head_dim)))),
+        num_heads=int(attention.get("num_heads", max(1, known.model_dim // head_dim))),
+        head_dim=head_dim,
         max_seq_len=known.max_seq_len,
     )
     return _with_sizes(merge(preset(sizes), written), sizes)
+
+
+def with_kinds(written: Mapping[str, Any]) -> Tree:
+    """The settings with the architecture's kinds of parts, without which they cannot be read."""
+    told = {name: written[name] for name in ("architecture",) if name in written}
+    known = build(ModelConfig, told, "model", checked=False)
+    preset = lookup(known.architecture, PRESETS, what="model.architecture")
+    # kinds know no size
+    sizes = Sizes(model_dim=64, num_layers=1, num_heads=1, head_dim=64, max_seq_len=64)
+    return merge(_kinds(preset(sizes)), written)
+
+
+def _kinds(tree: Mapping[str, Any]) -> Tree:
+    """The kinds in a tree, and nothing else."""
+    inner = {key: _kinds(value) for key, value in tree.items() if isinstance(value, Mapping)}
+    own = {KIND: tree[KIND]} if KIND in tree else {}
+    return own | {key: kinds for key, kinds in inner.items() if kinds}
 
 
 def _with_sizes(tree: Tree, sizes: Sizes) -> Tree:

@@ -5,6 +5,13 @@ from typing import Any
 from textus.model.presets.sizes import Sizes, gated_hidden, shared_heads
 
 
+def qwen2(sizes: Sizes) -> dict[str, Any]:
+    """Qwen2 (Yang et al. 2024): as Qwen3, with biases of queries, keys and values in place of their
+    norms."""
+    tree = qwen3(sizes)
+    return tree | {"attention": tree["attention"] | {"bias": "input", "qk_norm": "none"}}
+
+
 def qwen3(sizes: Sizes) -> dict[str, Any]:
     """Qwen3 (Yang et al. 2025), dense: RoPE, RMSNorm, SwiGLU, grouped queries, QK-norm, no bias.
 

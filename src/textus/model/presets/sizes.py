@@ -10,6 +10,7 @@ class Sizes:
     model_dim: int
     num_layers: int
     num_heads: int
+    head_dim: int
     max_seq_len: int
 
 
@@ -28,3 +29,9 @@ def shared_heads(num_heads: int, most: int = 2) -> int:
     """Key and value heads: the fewest that `most` or fewer query heads each can share."""
     sharing = max(n for n in range(1, most + 1) if num_heads % n == 0)
     return num_heads // sharing
+
+
+def own_window(own: int, sizes: Sizes, *, share: int) -> int:
+    """A reach of `own` tokens, but at most one in `share` of the longest text, so that short texts
+    show what it is."""
+    return max(1, min(own, sizes.max_seq_len // share))
