@@ -97,22 +97,20 @@ def textus_worker(size: Size) -> Trainee:
     import torch
 
     from textus.data.batch import Batch
-    from textus.model.config import ModelConfig
-    from textus.model.presets import gpt2
+    from textus.model.presets import make_config
     from textus.model.transformer import Transformer
     from textus.train.config import AdamWConfig, TrainConfig
     from textus.train.loop import Trainer
 
-    sizes = {
-        "vocab_size": VOCAB_SIZE,
-        "max_seq_len": SEQ_LEN,
-        "num_layers": size.num_layers,
-        "model_dim": size.model_dim,
-        "num_heads": size.num_heads,
-        "head_dim": size.model_dim // size.num_heads,
-    }
-    parts = gpt2(size.model_dim, size.num_heads)
-    model = Transformer(ModelConfig(architecture="gpt2", **sizes, **parts))
+    sizes = make_config(
+        "gpt2",
+        vocab_size=VOCAB_SIZE,
+        max_seq_len=SEQ_LEN,
+        num_layers=size.num_layers,
+        model_dim=size.model_dim,
+        attention={"num_heads": size.num_heads, "head_dim": size.model_dim // size.num_heads},
+    )
+    model = Transformer(sizes)
     optimizer = AdamWConfig(
         learning_rate=LEARNING_RATE, beta1=BETAS[0], beta2=BETAS[1], weight_decay=WEIGHT_DECAY
     )

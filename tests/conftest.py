@@ -16,16 +16,23 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from torch import nn
 
 from textus.data.loader import Loader
 from textus.data.shards import SourceTokens, TokenSet
 from textus.model.config import ModelConfig
+from textus.model.presets import make_config
 from textus.model.transformer import Transformer
 from textus.plugins import allow_code
+from textus.recipe import merge
 from textus.run.api import run_recipe
 from textus.run.graph import Display
 from textus.run.resolve import overrides_from, resolve_recipe
 from textus.store import file_sha256
+from textus.tokenizer.bpe.model import Merges
+from textus.tokenizer.definition import Definition
+from textus.tokenizer.split.patterns import PatternSplitter
+from textus.tokenizer.tokenizer import Tokenizer
 from textus.train.config import TrainConfig
 from textus.train.loop import Trainer
 
@@ -75,7 +82,7 @@ def make_recipe(texts: Path) -> Tree:
         "corpus": {"source": [{"name": "words", "uri": str(texts)}]},
         "tokenizer": {"vocab_size": 300},
         "data": {"seq_len": 32},
-        "model": {"num_layers": 1, "model_dim": 32, "head_dim": 16},
+        "model": {"num_layers": 1, "model_dim": 32, "attention": {"head_dim": 16}},
         "train": {
             "steps": 6,
             "rows_per_step": 4,
@@ -171,6 +178,85 @@ def checksums() -> Callable[[Path], dict[str, str]]:
     }
 
 
+MakeConfig = Callable[..., ModelConfig]
+MakeModel = Callable[..., Transformer]
+
+
+@pytest.fixture(name="small_config", scope="session")
+def small_config_fixture() -> MakeConfig:
+    return small_config
+
+
+def small_config(architecture: str = "qwen3", **settings: Any) -> ModelConfig:
+    """A preset, with settings of a test's own, where no two widths are equal by chance."""
+    sizes: Tree = {"vocab_size": 97, "max_seq_len": 32, "num_layers": 2, "model_dim": 40}
+    sizes |= {"attention": {"num_heads": 4, "head_dim": 12}}
+    return make_config(architecture, **merge(sizes, settings))
+
+
+@pytest.fixture(name="randomise", scope="session")
+def randomise_fixture() -> Callable[..., None]:
+    return randomise
+
+
+def randomise(model: nn.Module, *, std: float = 0.2, seed: int = 1) -> None:
+    """Gives every parameter a random value: a 0 or 1 could be left out and nobody would see."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            middle = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+            parameter.copy_(middle + std * torch.randn(parameter.shape, generator=generator))
+
+
+@pytest.fixture(scope="session")
+def random_model() -> MakeModel:
+    """A model of a configuration whose every parameter is random."""
+    return _random_model
+
+
+def _random_model(config: ModelConfig, *, std: float = 0.3) -> Transformer:
+    model = Transformer(config)
+    randomise(model, std=std)
+    return model
+
+
+@pytest.fixture(scope="session")
+def make_model() -> MakeModel:
+    """A tiny model for `tokenizer`, of any architecture, that is sure of what it says."""
+    return _make_model
+
+
+def _make_model(architecture: str = "qwen3", **settings: Any) -> Transformer:
+    sizes: Tree = {"vocab_size": 340, "max_seq_len": 64, "model_dim": 16}
+    sizes |= {"attention": {"num_heads": 2, "head_dim": 8}, "feed_forward": {"hidden_dim": 24}}
+    return _random_model(small_config(architecture, **merge(sizes, settings)), std=0.6).eval()
+
+
+@pytest.fixture(params=["qwen3", "gpt2"])
+def model(request: pytest.FixtureRequest) -> Transformer:
+    """A tiny model for `tokenizer`, with relative and with absolute positions."""
+    return _make_model(request.param)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """All bytes, the pairs of eight letters, and one special token in the middle of the ids."""
+    pairs = [(a, b) for a in b"abcdefgh" for b in b"abcdefgh"]  # of ids
+    tokens = [bytes([i]) for i in range(256)] + [b"<end>"] + [bytes(pair) for pair in pairs]
+    return Tokenizer(
+        Definition(
+            tokens=tuple(tokens),
+            model=Merges(
+                ids={token: id_ for id_, token in enumerate(tokens) if id_ != 256},
+                merges=tuple(pairs),
+            ),
+            splitter=PatternSplitter(),
+            special_tokens={"<end>": 256},
+            end_of_text="<end>",
+        )
+    )
+
+
 MakeTrainer = Callable[..., Trainer]
 
 
@@ -179,7 +265,14 @@ def make_trainer() -> MakeTrainer:
     return new_trainer
 
 
-def new_trainer(folder: Path, *, rank: int = 0, world_size: int = 1, **settings: Any) -> Trainer:
+def new_trainer(
+    folder: Path,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
+    model: ModelConfig | None = None,
+    **settings: Any,
+) -> Trainer:
     """A fresh trainer of a tiny model over a few documents; the same each time."""
     defaults: Tree = {"steps": 10, "rows_per_step": 4, "micro_rows": 4, "warmup_steps": 2}
     config = TrainConfig(**(defaults | {"save_every": 4, "eval_every": 3} | settings))
@@ -193,19 +286,40 @@ def new_trainer(folder: Path, *, rank: int = 0, world_size: int = 1, **settings:
         world_size=world_size,
     )
     torch.manual_seed(1)
-    return Trainer(Transformer(TINY), loader, config, folder)
+    return Trainer(Transformer(model or TINY), loader, config, folder)
 
 
-TINY = ModelConfig(
+TINY = make_config(
     vocab_size=24,
     max_seq_len=16,
     num_layers=2,
     model_dim=16,
-    num_heads=2,
-    num_kv_heads=1,
-    head_dim=8,
-    hidden_dim=24,
+    attention={"num_heads": 2, "num_kv_heads": 1, "head_dim": 8},
+    feed_forward={"hidden_dim": 24},
 )
+
+MIXED = make_config(
+    "deepseek_v3",
+    vocab_size=24,
+    max_seq_len=16,
+    num_layers=2,
+    model_dim=16,
+    attention={"num_heads": 2, "head_dim": 6, "rope_dim": 4, "value_dim": 5},
+    feed_forward={
+        "num_experts": 6,
+        "experts_per_token": 2,
+        "num_groups": 3,
+        "hidden_dim": 12,
+        "shared_hidden_dim": 8,
+        "balance_weight": 0.02,
+    },
+)
+"""Experts balanced by biases, and a token ahead."""
+
+
+@pytest.fixture(scope="session")
+def mixed() -> ModelConfig:
+    return MIXED
 
 
 def tiny_tokens() -> TokenSet:
@@ -236,6 +350,12 @@ def run_textus(*arguments: object, **options: Any) -> Process:
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, env=environment, **options
     )
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """Each test begins with the same random numbers, whichever ran before it."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -150,7 +150,12 @@ def test_a_wrong_call_exits_2_and_says_what_was_meant(call: Call, arguments: lis
         (["--device", "gpu"], "device='gpu' is none of 'auto', 'cpu', 'cuda', 'mps'"),
         (["--seed", "-1"], "seed=-1"),
         (["--data.seq_len", "64", "--model.max_seq_len", "32"], "data.seq_len=64 is above"),
-        (["--model.num_heads", "3", "--model.num_kv_heads", "2"], "use one of 1, 3"),
+        (["--model.num_heads", "3"], "model.num_heads; did you mean model.attention.num_heads?"),
+        (
+            ["--model.attention.num_heads", "3", "--model.attention.num_kv_heads", "2"],
+            "[model.attention] num_heads=3 is not a multiple of num_kv_heads=2; use one of 1, 3",
+        ),
+        (["--model.position", "leant"], "unknown model.position.kind 'leant'; did you mean"),
         (["--tokenizer.vocab_size", "5"], "vocab_size=5 has no room for the 256"),
         (["--train.optimizer", "sgd"], "'sgd'; known: muon, adamw"),
         (["--redo", "tokens"], "unknown stage 'tokens'; did you mean 'tokenize'?"),

@@ -54,6 +54,25 @@ class Box(Shape):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shade:
+    """Base of two shades, one of which is called none."""
+
+    @classmethod
+    def variants(cls) -> dict[str, type]:
+        return {"none": NoShade, "grey": Grey}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoShade(Shade):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grey(Shade):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
 class Needy:
     """Base of shapes of which none is the usual one."""
 
@@ -192,6 +211,8 @@ def test_toml_file_is_read_and_faults_are_named(tmp_path: Path):
     [
         ({"prat": {}}, r"unknown setting prat; did you mean 'part'\?"),
         ({"part": {"cuont": 1}}, r"unknown setting part\.cuont; did you mean 'count'\?"),
+        ({"count": 1}, r"unknown setting count; did you mean part\.count\?"),
+        ({"radius": 1.0}, r"unknown setting radius; did you mean shape\.radius\?"),
         ({"part": {"zzz": 1}}, r"unknown setting part\.zzz; known: flag, count, rate"),
         ({"shapes": [{}, {"radios": 1}]}, r"shapes\[1\]\.radios; did you mean 'radius'"),
         ({"shape": {"kind": "boxx"}}, r"unknown shape\.kind 'boxx'; did you mean 'box'"),
@@ -229,6 +250,16 @@ def test_whole_numbers_serve_as_numbers():
     part = build(Part, {"rate": 2})
     assert part.rate == 2.0
     assert type(part.rate) is float
+
+
+def test_a_variant_called_none_is_no_missing_value():
+    @dataclass(frozen=True)
+    class Maybe:
+        shade: Shade | None = None
+
+    assert build(Maybe, {"shade": "none"}).shade == NoShade()
+    assert build(Maybe, {"shade": {"kind": "grey"}}).shade == Grey()
+    assert build(Maybe, {}).shade is None
 
 
 def test_variants_are_picked_by_kind():

@@ -7,6 +7,7 @@
     │   ├── DamagedError   a file differs from the checksum in its manifest
     │   ├── LockedError    another process is at work in the same run folder
     │   └── StaleError     a finished stage was made with other settings or inputs
+    ├── ConvertError       a model has no counterpart here, or in the format asked for
     ├── TrainingError      the numbers went wrong and training stopped
     └── MissingExtraError  an optional dependency is not installed
 
@@ -41,6 +42,10 @@ class LockedError(StoreError):
 
 class StaleError(StoreError):
     """A finished stage was made with other settings or inputs than the ones at hand."""
+
+
+class ConvertError(TextusError):
+    """A model has no counterpart here, or in the format asked for."""
 
 
 class TrainingError(TextusError):

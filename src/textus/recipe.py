@@ -135,7 +135,7 @@ def build(cls: type[T], tree: Mapping[str, Any], path: str = "", *, checked: boo
     for key, value in tree.items():
         where = f"{path}.{key}" if path else key
         if key not in names:
-            raise RecipeError(f"unknown setting {where}{did_you_mean(key, names)}")
+            raise RecipeError(f"unknown setting {where}{_nearest(cls, path, key)}")
         values[key] = _convert(value, hints[key], where, checked)
     for f in dataclasses.fields(typing.cast(Any, cls)):
         required = f.default is f.default_factory is dataclasses.MISSING
@@ -145,6 +145,16 @@ def build(cls: type[T], tree: Mapping[str, Any], path: str = "", *, checked: boo
         return _without_checks(cls, values)
     with _located(path):
         return cls(**values)
+
+
+def _nearest(cls: Any, path: str, key: str) -> str:
+    """The end of the message about a setting that `cls` at `path` does not have: those of the same
+    name further in, or a similar one of its own."""
+    inner = (re.sub(r"\(\w+=[^)]*\)", "", field.path) for field in describe(cls, path))
+    same = dict.fromkeys(p for p in inner if p.endswith(f".{key}") and "[]" not in p)
+    if same:
+        return f"; did you mean {' or '.join(same)}?"
+    return did_you_mean(key, (f.name for f in dataclasses.fields(cls)))
 
 
 @contextlib.contextmanager
@@ -187,9 +197,11 @@ def _convert(value: Any, hint: Any, path: str, checked: bool) -> Any:
 
 
 def _convert_union(value: Any, options: tuple[Any, ...], path: str, checked: bool) -> Any:
-    if value is None or (isinstance(value, str) and value.lower() == NONE):
+    option = next(o for o in options if o is not type(None))
+    kinds = option.variants() if hasattr(option, "variants") else {}
+    if value is None or (isinstance(value, str) and value.lower() == NONE and NONE not in kinds):
         return None
-    return _convert(value, next(o for o in options if o is not type(None)), path, checked)
+    return _convert(value, option, path, checked)
 
 
 def _convert_dataclass(value: Any, cls: Any, path: str, checked: bool) -> Any:

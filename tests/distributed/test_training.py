@@ -48,17 +48,21 @@ def _losses(folder: Path) -> list[float]:
     return [record["loss"] for record in records]
 
 
-def test_two_processes_train_as_one(make_trainer: MakeTrainer, tmp_path: Path):
-    """Also where rows do not divide evenly, where one process has none at all, and where training
-    was begun by one process or stopped on the way."""
+def test_two_processes_train_as_one(make_trainer: MakeTrainer, mixed: Any, tmp_path: Path):
+    """Also where rows do not divide evenly, where one process has none at all, where training was
+    begun by one process or stopped on the way, and where experts are balanced."""
     together = _train_together(tmp_path, make_trainer)
-    expected = {}
+    expected: dict[int | str, list[float]] = {}
     for rows in (1, 4, 5):
         trainer = make_trainer(tmp_path / f"{rows}", steps=20, rows_per_step=rows, micro_rows=2)
         assert trainer.run()
         expected[rows] = _losses(tmp_path / f"{rows}")
         assert expected[rows][-1] < expected[rows][0] - 0.1
-    for name, rows in {"rows-1": 1, "rows-4": 4, "rows-5": 5, "stopped": 5, "resumed": 5}.items():
+    trainer = make_trainer(tmp_path / "mixed", steps=20, rows_per_step=5, micro_rows=2, model=mixed)
+    assert trainer.run()
+    expected["mixed"] = _losses(tmp_path / "mixed")
+    names = {"rows-1": 1, "rows-4": 4, "rows-5": 5, "stopped": 5, "resumed": 5, "mixed": "mixed"}
+    for name, rows in names.items():
         assert _losses(together / name) == pytest.approx(expected[rows], abs=1e-5), name
         one, other = (json.loads((together / name / f"rank-{n}.json").read_text()) for n in (0, 1))
         assert one == other, name  # the weights, to the last bit

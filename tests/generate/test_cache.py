@@ -1,9 +1,37 @@
+from math import prod
+
+import pytest
 import torch
 
 from textus.generate.cache import Cache
+from textus.model.attention import remembered
+from textus.model.presets import PRESETS
+
+SLIDING = {"kind": "sliding", "window": 5}
+BANDED = {"kind": "banded", "block": 3}
+STRIDED = {"kind": "strided", "stride": 4}
+MODELS = {name: (name, {}) for name in PRESETS} | {
+    "alibi": ("qwen3", {"position": {"kind": "alibi"}}),
+    "turned in part": ("qwen3", {"position": {"fraction": 0.5, "pairs": "neighbours"}}),
+    "normed whole": ("qwen3", {"attention": {"qk_norm": "whole", "bias": "input"}}),
+    "sliding": ("qwen3", {"reach": SLIDING}),
+    "banded": ("qwen3", {"reach": BANDED}),
+    "strided": ("qwen3", {"reach": STRIDED}),
+    "sliding alibi": ("qwen3", {"reach": SLIDING, "position": {"kind": "alibi"}}),
+    "banded alibi": ("qwen3", {"reach": BANDED, "position": {"kind": "alibi"}}),
+    "sliding latent": ("deepseek_v3", {"reach": SLIDING}),
+    "banded sinks": ("gpt_oss", {"pattern": [{"reach": BANDED}, {"reach": STRIDED}]}),
+    "one token seen": ("gpt2", {"reach": {"kind": "sliding", "window": 1}}),
+}
 
 
-def cache_for(model, rows, capacity=64):
+@pytest.fixture(params=list(MODELS))
+def model(request, small_config, random_model):
+    architecture, settings = MODELS[request.param]
+    return random_model(small_config(architecture, **settings), std=0.1)
+
+
+def cache_for(model, rows, capacity=32):
     weight = model.embedding.weight
     return Cache(
         model.config, rows=rows, capacity=capacity, dtype=weight.dtype, device=weight.device
@@ -11,34 +39,33 @@ def cache_for(model, rows, capacity=64):
 
 
 def random_ids(*shape):
-    return torch.randint(0, 340, shape, generator=torch.Generator().manual_seed(5))
+    return torch.randint(0, 97, shape, generator=torch.Generator().manual_seed(5))
 
 
+@pytest.mark.parametrize("prompt", [1, 7, 13])
 @torch.inference_mode()
-def test_cached_decode_equals_full_forward(model):
+def test_cached_decode_equals_full_forward(model, prompt):
     ids = random_ids(1, 20)
     cache = cache_for(model, 1, capacity=20)
-    logits = [model(ids[:, :7], cache=cache.start_of(0, 7))]
-    for t in range(7, 20):
-        slots, mask = cache.next_of([t])
-        assert mask is None
+    logits = [model(ids[:, :prompt], cache=cache.start_of(0, prompt))]
+    for t in range(prompt, 20):
+        slots = cache.next_of([t])
         logits.append(model(ids[:, t : t + 1], positions=torch.tensor([[t]]), cache=slots))
     torch.testing.assert_close(torch.cat(logits, 1), model(ids), rtol=1e-5, atol=1e-5)
 
 
 @torch.inference_mode()
 def test_rows_of_different_lengths_decode_as_each_alone(model):
-    lengths, steps = [3, 9, 1], 5
+    lengths, steps = [3, 14, 1], 6
     ids = random_ids(3, 20)
     cache = cache_for(model, 3)
     for row, length in enumerate(lengths):
         model(ids[row : row + 1, :length], cache=cache.start_of(row, length))
     for step in range(steps):
         ends = [length + step for length in lengths]
-        slots, mask = cache.next_of(ends)
-        assert mask is not None
         new = torch.stack([ids[row, end : end + 1] for row, end in enumerate(ends)])
-        logits = model(new, positions=torch.tensor(ends)[:, None], mask=mask, cache=slots)
+        positions = torch.tensor(ends)[:, None]
+        logits = model(new, positions=positions, cache=cache.next_of(ends))
         for row, end in enumerate(ends):
             alone = model(ids[row : row + 1, : end + 1])[0, -1]
             torch.testing.assert_close(logits[row, 0], alone, rtol=1e-5, atol=1e-5)
@@ -49,8 +76,34 @@ def test_a_row_can_be_filled_anew_and_moved(model):
     ids, other = random_ids(1, 12), random_ids(1, 30)[:, 12:]
     cache = cache_for(model, 3)
     model(other, cache=cache.start_of(2, 18))
-    model(ids[:, :11], cache=cache.start_of(2, 11))
+    model(ids[:, :2], cache=cache.start_of(2, 2))
     cache.copy_row(2, 0)
-    slots, _ = cache.next_of([11])
-    logits = model(ids[:, 11:], positions=torch.tensor([[11]]), cache=slots)
-    torch.testing.assert_close(logits[0, -1], model(ids)[0, -1], rtol=1e-5, atol=1e-5)
+    logits = [
+        model(ids[:, t : t + 1], positions=torch.tensor([[t]]), cache=cache.next_of([t]))
+        for t in range(2, 12)
+    ]
+    torch.testing.assert_close(logits[-1][0, -1], model(ids)[0, -1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("reach", "slots"), [(SLIDING, 5), (BANDED, 6), (STRIDED, 20), ({"kind": "full"}, 20)]
+)
+def test_memory_follows_the_reach(small_config, random_model, reach, slots):
+    model = random_model(small_config("qwen3", reach=reach))
+    shapes = [kept.shape for layer in cache_for(model, 3, capacity=20).layers for kept in layer]
+    keys, values = remembered(model.config.layers[0])
+    assert shapes == 2 * [(3, slots, *keys), (3, slots, *values)]
+    few = cache_for(model, 3, capacity=4).layers[0]
+    assert [prod(kept.shape[:2]) for kept in few] == [12, 12]  # no more than the texts are long
+
+
+def test_only_what_hides_something_has_a_mask(small_config, random_model):
+    pattern = [{}, {"reach": SLIDING}, {"reach": BANDED}, {"reach": STRIDED}]
+    model = random_model(small_config("qwen3", num_layers=4, pattern=pattern))
+    cache = cache_for(model, 2)
+    assert [slots.mask is None for slots in cache.next_of([2, 2])] == [True] * 4
+    assert [slots.mask is None for slots in cache.next_of([9, 9])] == [True, True, False, False]
+    assert [slots.mask is None for slots in cache.next_of([9, 8])] == [False, True, False, False]
+    mask = cache.next_of([9, 8])[0].mask
+    assert mask is not None
+    assert mask.sum(dim=-1).flatten().tolist() == [10, 9]

@@ -9,6 +9,18 @@ from textus.generate.sampling import sample
 GREEDY = SampleConfig(temperature=0, max_new_tokens=20)
 SEEDED = SampleConfig(temperature=3, max_new_tokens=20, seed=7)
 PROMPTS = ["abcdefg hhh", "", "z", "a longer prompt, of some words", "ab", "abcdefg hhh"]
+SHORT = [{"reach": {"kind": "sliding", "window": 7}}, {"reach": {"kind": "banded", "block": 5}}]
+MODELS = {
+    "relative positions": ("qwen3", {}),
+    "absolute positions": ("gpt2", {}),
+    "short reaches": ("qwen3", {"pattern": SHORT}),
+}
+
+
+@pytest.fixture(params=list(MODELS))
+def model(request, make_model):
+    architecture, settings = MODELS[request.param]
+    return make_model(architecture, **settings)
 
 
 @torch.inference_mode()
@@ -69,7 +81,7 @@ def test_seeds_repeat_and_differ(make_model, tokenizer):
 
 
 def test_a_full_context_goes_on_from_its_last_half(model, tokenizer):
-    config = SampleConfig(temperature=3, max_new_tokens=150, seed=3)
+    config = SampleConfig(temperature=3, max_new_tokens=150, seed=1)
     completions = generate(model, tokenizer, ["abcdefg hhh", "z"], config)
     for prompt, completion in zip(["abcdefg hhh", "z"], completions, strict=True):
         assert list(completion.ids) == write_plainly(model, tokenizer, prompt, config)

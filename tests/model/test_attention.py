@@ -1,11 +1,30 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from textus.model.attention import Attention, Documents, attend, attend_documents, attend_plainly
-from textus.model.config import ModelConfig
+from textus.model.attention import (
+    Context,
+    Documents,
+    GroupedAttention,
+    attend,
+    attend_documents,
+    attend_plainly,
+    make_attention,
+)
+from textus.model.config import (
+    BandedReach,
+    FullReach,
+    GroupedConfig,
+    ModelConfig,
+    ReachConfig,
+    RMSNormConfig,
+    SlidingReach,
+    StridedReach,
+)
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 
@@ -86,6 +105,18 @@ def test_one_new_token_sees_all_before_it():
     torch.testing.assert_close(attend(q[:, -1:], k, v), whole[:, -1:])
 
 
+@pytest.mark.parametrize(
+    "reach", [SlidingReach(window=3), BandedReach(block=2), StridedReach(stride=2)]
+)
+def test_a_document_is_attended_to_as_if_alone(reach: ReachConfig):
+    """Its blocks and strides begin with it, not with its row."""
+    inputs = _inputs(1, 12, 2, 1)
+    parts = [attend(*(x[:, a:b] for x in inputs), reach=reach) for a, b in ((0, 5), (5, 12))]
+    together = attend(*inputs, Documents((5, 7)), reach=reach)
+    torch.testing.assert_close(together, torch.cat(parts, dim=1), rtol=1e-5, atol=1e-5)
+    assert not together.allclose(attend(*inputs, Documents((5, 7))), atol=1e-2)
+
+
 def test_dense_mask_of_documents_is_drawn_by_hand():
     drawn = """
     x...  x...
@@ -104,21 +135,92 @@ class _Cache:
     def __init__(self) -> None:
         self.held: list[tuple[Tensor, Tensor]] = []
 
-    def extend(self, k_BTKD: Tensor, v_BTKD: Tensor) -> tuple[Tensor, Tensor]:
+    def extend(self, k_BTKD: Tensor, v_BTKD: Tensor) -> tuple[Tensor, Tensor, None]:
         self.held.append((k_BTKD, v_BTKD))
         keys, values = zip(*self.held, strict=True)
-        return torch.cat(keys, dim=1), torch.cat(values, dim=1)
+        return torch.cat(keys, dim=1), torch.cat(values, dim=1), None
 
 
 def test_attention_over_a_cache_equals_the_whole(config: ModelConfig):
-    layer = Attention(config)
+    layer = make_attention(config.layers[0], config.norm, config.model_dim)
     x = torch.randn(2, 6, config.model_dim)
     cache = _Cache()
     with torch.no_grad():
-        whole = layer(x, None)
-        steps = [layer(x[:, :3], None, None, cache)]
-        steps += [layer(x[:, t : t + 1], None, None, cache) for t in range(3, 6)]
+        whole = layer(x, Context())
+        steps = [layer(x[:, :3], Context(cache=cache))]
+        steps += [layer(x[:, t : t + 1], Context(cache=cache)) for t in range(3, 6)]
     torch.testing.assert_close(torch.cat(steps, dim=1), whole, rtol=1e-5, atol=1e-5)
+
+
+def _grouped(randomise, **settings: Any) -> GroupedAttention:
+    """Of heads (4 over 2, 6 wide) on a stream 10 wide, with learned values of every kind."""
+    sizes = {"num_heads": 4, "num_kv_heads": 2, "head_dim": 6}
+    layer = GroupedAttention(
+        GroupedConfig(**(sizes | settings)), FullReach(), RMSNormConfig(eps=0.1), 10
+    )
+    randomise(layer)
+    return layer
+
+
+def _plainly(layer: GroupedAttention, x: Tensor, **how: Any) -> Tensor:
+    """The layer without norms, from its matrices."""
+    q, k, v = (m(x).unflatten(-1, (-1, 6)) for m in (layer.query, layer.key, layer.value))
+    return layer.output(attend_plainly(q, k, v, _causal(*x.shape[:2]), **how).flatten(-2))
+
+
+def test_settings_of_scores_reach_them(randomise):
+    x = torch.randn(2, 5, 10)
+    usual = _grouped(randomise, qk_norm="none")(x, Context())
+    for name, value in (("scale", 0.7), ("softcap", 0.3), ("sinks", True)):
+        layer = _grouped(randomise, qk_norm="none", **{name: value})
+        expected = _plainly(layer, x, **{name: layer.sinks if name == "sinks" else value})
+        result = layer(x, Context())
+        torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-5)
+        assert not result.allclose(usual, atol=1e-4)
+
+
+def test_norms_of_queries_and_keys_are_by_head_or_over_all(randomise):
+    x = torch.randn(2, 5, 10)
+    for kind in ("head", "whole"):
+        layer = _grouped(randomise, qk_norm=kind)
+        heads = []
+        for projected, norm in (
+            (layer.query(x), layer.query_norm),
+            (layer.key(x), layer.key_norm),
+        ):
+            parts = projected.split(6, dim=-1) if kind == "head" else [projected]
+            roots = [(part.square().mean(-1, keepdim=True) + 0.1).sqrt() for part in parts]
+            normed = [part / root * norm.weight for part, root in zip(parts, roots, strict=True)]
+            heads.append(torch.cat(normed, dim=-1).unflatten(-1, (-1, 6)))
+        v = layer.value(x).unflatten(-1, (-1, 6))
+        expected = layer.output(attend_plainly(*heads, v, _causal(2, 5)).flatten(-2))
+        torch.testing.assert_close(layer(x, Context()), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("bias", "biased"),
+    [
+        ("none", set()),
+        ("input", {"query", "key", "value"}),
+        ("output", {"output"}),
+        ("all", {"query", "key", "value", "output"}),
+    ],
+)
+def test_biases_are_where_they_are_asked_for(bias: str, biased: set[str], randomise):
+    layer = _grouped(randomise, bias=bias)
+    names = {n.removesuffix(".bias") for n, _ in layer.named_parameters() if n.endswith(".bias")}
+    assert names == biased
+
+
+def test_given_values_are_added_to_the_layers_own(randomise):
+    layer, x, extra = _grouped(randomise), torch.randn(2, 5, 10), torch.randn(2, 5, 12)
+    own = layer.value.weight.clone()
+    result = layer(x, Context(values=extra))
+    with torch.no_grad():
+        layer.value.weight.zero_()
+        alone = layer(x, Context(values=extra))
+        layer.value.weight.copy_(own)
+    torch.testing.assert_close(result, alone + layer(x, Context()), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])

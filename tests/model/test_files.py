@@ -9,6 +9,7 @@ from textus.errors import DamagedError, StoreError
 from textus.model.config import ModelConfig
 from textus.model.files import CONFIG, WEIGHTS, load_model, load_tensors, save_model, save_tensors
 from textus.model.transformer import Transformer
+from textus.recipe import merge
 
 
 def test_saved_and_loaded_is_bit_identical(config: ModelConfig, tmp_path: Path, random_model):
@@ -22,16 +23,34 @@ def test_saved_and_loaded_is_bit_identical(config: ModelConfig, tmp_path: Path, 
     ):
         assert name == again
         assert saved.equal(got)
-        assert got.requires_grad
+        assert got.requires_grad == saved.requires_grad
     tokens = torch.randint(config.vocab_size, (2, 9))
     assert loaded(tokens).equal(model.eval()(tokens))
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        {"scaling": {"kind": "yarn", "original_seq_len": 16}, "pairs": "neighbours"},
+        {"scaling": {"kind": "llama3", "original_seq_len": 16}, "fraction": 0.5},
+        {"kind": "alibi"},
+        {"kind": "sinusoidal"},
+    ],
+)
+def test_what_positions_compute_is_there_again(
+    position: dict[str, object], tmp_path: Path, small_config, random_model
+):
+    model = random_model(small_config(position=position))
+    save_model(model, tmp_path)
+    tokens = torch.randint(97, (2, 9))
+    assert load_model(tmp_path)(tokens).equal(model(tokens))
 
 
 @pytest.mark.parametrize("architecture", ["qwen3", "gpt2"])
 def test_tied_head_is_stored_once_and_tied_again(
     architecture: str, tmp_path: Path, small_config, random_model
 ):
-    model = random_model(small_config(architecture, tied_embeddings=True))
+    model = random_model(small_config(architecture, head={"tied": True}))
     save_model(model, tmp_path)
     assert "head.weight" not in load_file(tmp_path / WEIGHTS)
     loaded = load_model(tmp_path)
@@ -84,17 +103,17 @@ def test_settings_of_a_newer_version_are_refused(config: ModelConfig, tmp_path: 
     save_model(Transformer(config), tmp_path)
     values = json.loads((tmp_path / CONFIG).read_text())
     (tmp_path / CONFIG).write_text(json.dumps(values | {"experts": 8}))
-    with pytest.raises(StoreError, match=r"unknown settings: experts; .*newer"):
+    with pytest.raises(StoreError, match=r"unknown setting experts; .*another version"):
         load_model(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("setting", "fault"),
     [
-        ({"hidden_dim": 64}, "feed_forward"),
+        ({"feed_forward": {"hidden_dim": 64}}, "feed_forward"),
         ({"num_layers": 1}, r"blocks\.1"),
         ({"num_layers": 3}, r"blocks\.2"),
-        ({"tied_embeddings": True}, r"head\.weight"),
+        ({"head": {"tied": True}}, r"head\.weight"),
         ({"norm": "layer"}, r"norm\.bias"),
     ],
 )
@@ -103,7 +122,7 @@ def test_weights_of_another_model_are_refused(
 ):
     save_model(Transformer(small_config("qwen3")), tmp_path)
     values = json.loads((tmp_path / CONFIG).read_text())
-    (tmp_path / CONFIG).write_text(json.dumps(values | setting))
+    (tmp_path / CONFIG).write_text(json.dumps(merge(values, setting)))
     with pytest.raises(StoreError, match=f"of another model: .*{fault}"):
         load_model(tmp_path)
 

@@ -4,18 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-torch.set_num_threads(1)  # small tensors: handing work to a second thread costs more than it saves
-
 Logits = Callable[[Tensor], Tensor]
-
-
-def _randomise(model: nn.Module) -> None:
-    """Gives every parameter a random value: a 0 or 1 could be left out and nobody would see."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            middle = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-            parameter.copy_(middle + 0.2 * torch.randn(parameter.shape, generator=generator))
 
 
 def _every_token_matters(logits: Logits, tokens: Tensor) -> None:
@@ -42,11 +31,6 @@ def _every_parameter_matters(model: nn.Module, tokens: Tensor, *, but: str = " "
 
 
 @pytest.fixture
-def randomise() -> Callable[[nn.Module], None]:
-    return _randomise
-
-
-@pytest.fixture
 def every_token_matters() -> Callable[[Logits, Tensor], None]:
     return _every_token_matters
 
@@ -54,9 +38,3 @@ def every_token_matters() -> Callable[[Logits, Tensor], None]:
 @pytest.fixture
 def every_parameter_matters() -> Callable[..., None]:
     return _every_parameter_matters
-
-
-@pytest.fixture(autouse=True)
-def same_draws() -> None:
-    """Each test begins with the same random numbers, whichever ran before it."""
-    torch.manual_seed(0)

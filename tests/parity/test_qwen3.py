@@ -1,36 +1,41 @@
 """The default architecture against Hugging Face transformers' Qwen3."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from textus.model.config import ModelConfig
+from textus.model.presets import make_config
 from textus.model.transformer import Transformer
 
 transformers = pytest.importorskip("transformers")
 
-SMALL = {"vocab_size": 61, "max_seq_len": 24, "num_layers": 2}
+
+def _config(
+    model_dim: int, heads: tuple[int, int, int], hidden_dim: int, **settings: Any
+) -> ModelConfig:
+    """`heads` are query heads, key heads and the width of one."""
+    num_heads, num_kv_heads, head_dim = heads
+    return make_config(
+        "qwen3",
+        vocab_size=61,
+        max_seq_len=24,
+        num_layers=2,
+        model_dim=model_dim,
+        attention={"num_heads": num_heads, "num_kv_heads": num_kv_heads, "head_dim": head_dim},
+        feed_forward={"hidden_dim": hidden_dim},
+        **settings,
+    )
+
+
+OTHERS = {"position": {"theta": 1_000_000.0}, "norm": {"eps": 1e-4}, "head": {"tied": True}}
 SHAPES = {
-    "grouped": ModelConfig(
-        **SMALL, model_dim=32, num_heads=4, num_kv_heads=2, head_dim=8, hidden_dim=48
-    ),
-    "odd sizes": ModelConfig(
-        **SMALL, model_dim=27, num_heads=6, num_kv_heads=2, head_dim=10, hidden_dim=37
-    ),
-    "tied": ModelConfig(
-        **SMALL,
-        model_dim=24,
-        num_heads=3,
-        num_kv_heads=3,
-        head_dim=6,
-        hidden_dim=33,
-        rope_theta=1_000_000.0,
-        norm_eps=1e-4,
-        tied_embeddings=True,
-    ),
-    "one key head": ModelConfig(
-        **SMALL, model_dim=20, num_heads=5, num_kv_heads=1, head_dim=4, hidden_dim=16
-    ),
+    "grouped": _config(32, (4, 2, 8), 48),
+    "odd sizes": _config(27, (6, 2, 10), 37),
+    "tied": _config(24, (3, 3, 6), 33, **OTHERS),
+    "one key head": _config(20, (5, 1, 4), 16),
 }
 NAMES = {
     "embedding": "model.embed_tokens",
@@ -62,15 +67,15 @@ def _their_model(config: ModelConfig) -> torch.nn.Module:
     theirs = transformers.Qwen3Config(
         vocab_size=config.vocab_size,
         hidden_size=config.model_dim,
-        intermediate_size=config.hidden_dim,
+        intermediate_size=config.feed_forward.hidden_dim,
         num_hidden_layers=config.num_layers,
-        num_attention_heads=config.num_heads,
-        num_key_value_heads=config.num_kv_heads,
-        head_dim=config.head_dim,
+        num_attention_heads=config.attention.num_heads,
+        num_key_value_heads=config.attention.num_kv_heads,
+        head_dim=config.attention.head_dim,
         max_position_embeddings=config.max_seq_len,
-        rms_norm_eps=config.norm_eps,
-        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-        tie_word_embeddings=config.tied_embeddings,
+        rms_norm_eps=config.norm.eps,
+        rope_parameters={"rope_type": "default", "rope_theta": config.position.theta},
+        tie_word_embeddings=config.head.tied,
         attn_implementation="eager",
     )
     return transformers.Qwen3ForCausalLM(theirs).eval()

@@ -43,10 +43,11 @@ def test_training_continues_from_a_run_a_checkpoint_or_a_model(
 def test_weights_of_another_shape_are_refused_by_their_fields(
     recipe: Tree, shared_run: Path, tmp_path: Path, go: Go
 ):
-    settings = {"train.start": str(shared_run), "model.hidden_dim": 64, "model.num_layers": 2}
+    settings = {"train.start": str(shared_run), "model.num_layers": 2}
+    settings |= {"model.feed_forward.hidden_dim": 64}
     with pytest.raises(RecipeError, match="are of another model than the recipe's") as caught:
         go(recipe, tmp_path / "run", settings)
-    assert "num_layers: 1 -> 2; hidden_dim: 128 -> 64" in str(caught.value)
+    assert "num_layers: 1 -> 2; feed_forward.hidden_dim: 128 -> 64" in str(caught.value)
     assert not (tmp_path / "run" / "model").exists()
 
 

@@ -21,7 +21,11 @@ RECIPE_TREE: dict[str, Any] = {
     "corpus": {"held_out": 0.2, "piece_bytes": 500},
     "tokenizer": {"vocab_size": 300},
     "data": {"seq_len": 32},
-    "model": {"model_dim": 16, "head_dim": 8, "hidden_dim": 32},
+    "model": {
+        "model_dim": 16,
+        "attention": {"head_dim": 8},
+        "feed_forward": {"hidden_dim": 32},
+    },
     "train": {"steps": 4, "rows_per_step": 2, "eval_every": 2, "eval_rows": 2},
     "samples": {"prompts": ["the", ""], "settings": {"max_new_tokens": 4, "seed": 1}},
 }

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from textus.data.batch import IGNORED, Batch
 from textus.errors import TrainingError
+from textus.model.config import ModelConfig
 from textus.model.transformer import Transformer
 from textus.store import file_sha256
 from textus.train.config import AdamWConfig, MuonConfig
 from textus.train.loop import Listener, Trainer
 from textus.train.metrics import read_metrics
+from textus.train.objective import Losses
 
 MakeTrainer = Callable[..., Trainer]
 Tree = dict[str, Any]
@@ -58,6 +60,7 @@ def _outcome(trainer: Trainer) -> Tree:
 
 CASES = [
     {},
+    {"model": "mixed", "micro_rows": 2},
     {"micro_rows": 1},
     {"rows_per_step": 5, "micro_rows": 2},
     {"optimizer": AdamWConfig()},
@@ -68,8 +71,9 @@ CASES = [
 
 @pytest.mark.parametrize("settings", CASES)
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
-    tmp_path: Path, make_trainer: MakeTrainer, settings: Tree
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig, settings: Tree
 ):
+    settings = settings | ({"model": mixed} if "model" in settings else {})
     whole = make_trainer(tmp_path / "whole", **settings)
     assert whole.run(_evaluate)
     expected = _outcome(whole)
@@ -314,6 +318,56 @@ def test_attention_stays_inside_documents(tmp_path: Path, make_trainer: MakeTrai
     assert trainer.step()[0] == pytest.approx(nats / len(tokens), abs=1e-5)
 
 
+def _corrections(trainer: Trainer) -> Tensor:
+    """The biases that pick experts, of all layers."""
+    named = trainer.model.named_parameters()
+    return torch.cat([p.detach().clone() for n, p in named if n.endswith("correction")])
+
+
+def test_micro_rows_do_not_change_how_experts_are_balanced(
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig
+):
+    moved = []
+    for micro_rows in (1, 3, 5):
+        folder = tmp_path / str(micro_rows)
+        trainer = make_trainer(folder, model=mixed, rows_per_step=5, micro_rows=micro_rows)
+        _randomise(trainer)
+        trainer.step()
+        # 5 rows of 16 tokens, each to 2 experts, in a layer of the model and one of the module
+        assert trainer.routing.counts.sum() == 5 * 16 * 2 * 2
+        moved.append(_corrections(trainer))
+    assert moved[0].abs().max().item() == pytest.approx(0.02)
+    assert moved[0].equal(moved[1])
+    assert moved[0].equal(moved[2])
+
+
+def test_a_skipped_step_does_not_move_the_balance(
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig
+):
+    trainer = make_trainer(tmp_path, model=mixed, steps=2)
+    _spoil_gradients(trainer, {1}, math.nan)
+    trainer.run(None, _stopping_after(1))
+    assert _corrections(trainer).abs().max() == 0
+    trainer.run()
+    assert _corrections(trainer).abs().max() > 0
+
+
+def test_metrics_tell_of_experts_and_tokens_ahead(
+    tmp_path: Path, make_trainer: MakeTrainer, mixed: ModelConfig
+):
+    make_trainer(tmp_path / "mixed", model=mixed, steps=60, warmup_steps=5).run()
+    records = [r for r in read_metrics(tmp_path / "mixed") if "loss" in r]
+    assert records[0]["ahead_loss"] == pytest.approx(math.log(24) * 0.9, rel=0.1)
+    assert records[-1]["ahead_loss"] < records[0]["ahead_loss"] - 0.3
+    for record in records:
+        assert 0 < record["routing_entropy"] <= 1
+        assert record["busiest_expert"] >= 1
+        assert record["balance_loss"] == 0  # biases need none
+    make_trainer(tmp_path / "dense", steps=2).run()
+    record = next(r for r in read_metrics(tmp_path / "dense") if "loss" in r)
+    assert not {"ahead_loss", "balance_loss", "routing_entropy"} & set(record)
+
+
 def test_gradients_are_clipped_together(tmp_path: Path, make_trainer: MakeTrainer):
     optimizer = AdamWConfig(eps=1.0, weight_decay=0.0)
     free = make_trainer(tmp_path, optimizer=optimizer, clip=1e6)
@@ -342,18 +396,18 @@ def test_the_learning_rate_follows_the_schedule(tmp_path: Path, make_trainer: Ma
 def test_a_batch_is_learnt_by_heart(tmp_path: Path, make_trainer: MakeTrainer):
     trainer = make_trainer(tmp_path, steps=200, overfit_batch=True, eval_every=100, save_every=100)
     seen: set[int] = set()
-    step = trainer._loss
+    step = trainer._losses
 
-    def loss(batch: Batch, *, scale: float) -> Tensor:
+    def losses(batch: Batch, *, scale: float) -> Losses:
         seen.add(hash(tuple(batch.tokens.flatten().tolist())))
         return step(batch, scale=scale)
 
-    trainer._loss = loss  # pyrefly: ignore[missing-attribute, read-only, bad-assignment]
+    trainer._losses = losses  # pyrefly: ignore[missing-attribute, read-only, bad-assignment]
     trainer.run()
-    losses = [record["loss"] for record in read_metrics(tmp_path)]
+    curve = [record["loss"] for record in read_metrics(tmp_path)]
     assert len(seen) == 1
-    assert losses[0] > 2.5
-    assert losses[-1] < 0.1
+    assert curve[0] > 2.5
+    assert curve[-1] < 0.1
 
 
 def test_the_first_step_s_loss_is_that_of_a_guess(tmp_path: Path, make_trainer: MakeTrainer):

@@ -26,6 +26,32 @@ def _inputs(
 
 
 @given(
+    tokens=st.integers(1, 9),
+    vocab=st.integers(1, 12),
+    chunk=st.integers(1, 12),
+    softcap=st.sampled_from([None, 0.5, 3.0, 100.0]),
+    with_bias=st.booleans(),
+)
+@settings(max_examples=40)
+def test_bias_and_softcap_are_those_of_the_plain_twin(
+    tokens: int, vocab: int, chunk: int, softcap: float | None, with_bias: bool
+):
+    hidden, weight, targets = _inputs((tokens,), 4, vocab, 0.3, torch.float64)
+    bias = torch.linspace(-2, 2, vocab, dtype=torch.float64, requires_grad=True)
+    head = {"bias": bias if with_bias else None, "softcap": softcap, "scale": 0.3}
+    inputs = (hidden, weight, bias) if with_bias else (hidden, weight)
+    plain = linear_cross_entropy_plainly(hidden, weight, targets, **head)
+    loss = linear_cross_entropy(hidden, weight, targets, chunk=chunk, **head)
+    torch.testing.assert_close(loss, plain, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        torch.autograd.grad(loss, inputs),
+        torch.autograd.grad(plain, inputs),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+@given(
     shape=st.lists(st.integers(1, 9), min_size=1, max_size=2).map(tuple),
     dim=st.integers(1, 8),
     vocab=st.integers(1, 12),

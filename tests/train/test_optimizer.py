@@ -1,5 +1,7 @@
 import copy
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from textus.model.config import ModelConfig
+from textus.model.presets import make_config
 from textus.model.transformer import Transformer
 from textus.train.config import AdamWConfig, MuonConfig, OptimizerConfig
 from textus.train.optimizer import Muon, make_optimizers, orthogonalise
@@ -16,17 +18,14 @@ from textus.train.optimizer import Muon, make_optimizers, orthogonalise
 def _model(*, tied: bool = False) -> Transformer:
     torch.manual_seed(0)
     return Transformer(
-        ModelConfig(
+        make_config(
             vocab_size=31,
             max_seq_len=8,
             num_layers=2,
             model_dim=16,
-            num_heads=2,
-            num_kv_heads=1,
-            head_dim=8,
-            hidden_dim=24,
-            bias=True,
-            tied_embeddings=tied,
+            attention={"num_heads": 2, "num_kv_heads": 1, "head_dim": 8, "bias": "all"},
+            feed_forward={"hidden_dim": 24, "bias": True},
+            head={"tied": tied},
         )
     )
 
@@ -180,3 +179,42 @@ def test_adamw_equals_torchs_unfused_one():
         plain.step()
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_each_expert_s_matrix_is_made_orthogonal_by_itself():
+    """A batch of matrices moves as the same matrices, one parameter each, do."""
+    whole = nn.Parameter(torch.randn(5, 6, 4))
+    alone = [nn.Parameter(matrix.clone()) for matrix in whole.detach()]
+    optimizers = Muon([whole], lr=0.1, weight_decay=0.2), Muon(alone, lr=0.1, weight_decay=0.2)
+    for _ in range(2):
+        whole.grad = torch.randn(5, 6, 4)
+        for matrix, gradient in zip(alone, whole.grad, strict=True):
+            matrix.grad = gradient.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    torch.testing.assert_close(
+        whole.detach(), torch.stack([p.detach() for p in alone]), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("config", [MuonConfig(), AdamWConfig()])
+def test_experts_have_their_optimizers(config: OptimizerConfig, mixed: Any):
+    """Matrices of experts are matrices, their biases vectors, and what balances them is neither."""
+    layer = replace(mixed.feed_forward, bias=True)
+    model = Transformer(replace(mixed, feed_forward=layer))
+    names = {id(p): name for name, p in model.named_parameters()}
+    optimizers = make_optimizers(model, config)
+    held = [id(p) for o in optimizers for g in o.param_groups for p in g["params"]]
+    assert len(held) == len(set(held))
+    missing = {name for key, name in names.items() if key not in held}
+    assert missing == {
+        "blocks.1.feed_forward.correction",
+        "ahead.0.block.feed_forward.correction",
+    }
+    as_matrices = {names[id(p)] for p in optimizers[0].param_groups[0]["params"]}
+    for place in ("blocks.1.", "ahead.0.block."):
+        for part in ("gate", "up", "down"):
+            assert f"{place}feed_forward.{part}.weight" in as_matrices
+            assert f"{place}feed_forward.{part}.bias" not in as_matrices
+        assert f"{place}feed_forward.router.weight" in as_matrices
+    assert "ahead.0.join.weight" in as_matrices

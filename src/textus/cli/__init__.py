@@ -5,6 +5,7 @@ parsers.py     the pieces that every command's parser is made of
 settings.py    the recipe's settings as options, and their help
 stages.py      run, and a command for each stage
 models.py      evaluate and generate
+converting.py  import and export
 recipes.py     recipe and plan
 runs.py        data, status and report
 tokenizers.py  tokenizer compare and tokenizer show

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
+from textus.cli.converting import add_convert
 from textus.cli.models import add_evaluate, add_generate
 from textus.cli.parsers import Parser
 from textus.cli.recipes import add_plan, add_recipe
@@ -100,6 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_tokenizer(commands)
     add_evaluate(commands)
     add_generate(commands)
+    add_convert(commands)
     add_recipe(commands)
     add_plan(commands)
     add_data(commands)

@@ -34,6 +34,17 @@ def add_plan(commands: Any) -> None:
         commands, "plan", "parameters, memory and time, before anything is built", show_plan
     )
     recipe_options(plan)
+    plan.add_argument(
+        "--against",
+        metavar="OTHER",
+        help="a recipe, run folder or architecture: what to set for a model of equal size",
+    )
+    plan.add_argument(
+        "--equal",
+        choices=("parameters", "flops"),
+        default="parameters",
+        help="what of the two models is to be equal (default: parameters)",
+    )
 
 
 def show_recipe(args: argparse.Namespace) -> int:
@@ -55,8 +66,10 @@ def show_plan(args: argparse.Namespace) -> int:
     """`textus plan RECIPE`: exit code 1 if it does not fit."""
     resolved = resolve(args, args.recipe)
 
-    from textus.run.plan import describe_plan
+    from textus.run.plan import describe_counterpart, describe_plan
 
     for line in describe_plan(resolved):
         print(line, flush=True)
+    if args.against:
+        print("\n".join(describe_counterpart(resolved, args.against, args.equal)))
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textus.cli.parsers import allow_code_option
-from textus.recipe import Tree, parse_overrides
+from textus.recipe import KIND, Tree, parse_overrides
 from textus.recipe_help import Field, describe
 
 if TYPE_CHECKING:
@@ -58,12 +58,16 @@ class _HelpWithSettings(argparse.Action):
 
 
 def _print_settings() -> None:
-    from textus.run.resolve import RULES
+    from textus.run.resolve import derived_settings
     from textus.run.settings import Recipe
 
-    derived = {rule.path: f"follows from {rule.reason}" for rule in RULES}
+    derived, shown = derived_settings(), set()
     for field in describe(Recipe):
-        print(_describe(field, derived.get(field.path)))
+        outside = re.sub(r"\w+\[\]\.", "", field.path)  # a part of model.pattern is as model's
+        if KIND in field.path and outside in shown:
+            continue
+        shown.add(field.path)
+        print(_describe(field, derived.get(field.path.removesuffix("[]"))))
 
 
 def _describe(field: Field, derived: str | None) -> str:
@@ -72,7 +76,7 @@ def _describe(field: Field, derived: str | None) -> str:
     path = re.sub(r"\(\w+=\w+\)", "", field.path)
     table, listed, name = path.rpartition("[].")
     option = f"[[{table}]] {name}" if listed else f"--{path.removesuffix('[]')}"
-    default = derived or f"default: {field.default}"
+    default = f"follows from {derived}" if derived else f"default: {field.default}"
     return f"  {option}  <{field.type}>  ({default}{condition})\n      {field.text}"
 
 

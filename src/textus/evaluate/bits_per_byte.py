@@ -179,7 +179,7 @@ def token_nats(model: Transformer, tokens: Tensor, targets: Tensor, counted: Ten
     """
     hidden = model.hidden_states(tokens)[counted]
     nats = [
-        _nats(hidden_part @ model.head.weight.T, wanted)
+        _nats(model.logits(hidden_part), wanted)
         for hidden_part, wanted in zip(
             hidden.split(CHUNK), targets[counted].split(CHUNK), strict=True
         )

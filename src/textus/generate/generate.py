@@ -115,7 +115,7 @@ class _Text:
         """Fills the row with the ids from `start` on, but the last, which the next step reads."""
         ids = self.ids[start:-1]
         if ids:
-            tokens = torch.tensor([ids], device=cache.keys.device)
+            tokens = torch.tensor([ids], device=cache.device)
             model.hidden_states(tokens, cache=cache.start_of(row, len(ids)))
         self.length = len(ids)
 
@@ -213,12 +213,11 @@ def _cache_for(model: Transformer, texts: Sequence[_Text], max_new_tokens: int) 
 
 def _step(model: Transformer, cache: Cache, writing: Sequence[_Text]) -> Tensor:
     """Reads the last id of each text; logits (rows, vocab_size) of the next."""
-    device = cache.keys.device
+    device = cache.device
     tokens = torch.tensor([text.ids[-1:] for text in writing], device=device)
     lengths = [text.length for text in writing]
-    slots, mask = cache.next_of(lengths)
     positions = torch.tensor(lengths, device=device)[:, None]
-    return model(tokens, positions=positions, mask=mask, cache=slots)[:, -1]
+    return model(tokens, positions=positions, cache=cache.next_of(lengths))[:, -1]
 
 
 def _drop_finished(writing: list[_Text], cache: Cache) -> None:

@@ -1,36 +1,62 @@
 """Position-wise feed-forward layers: each token is transformed by itself."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from textus.model.config import ModelConfig
+from textus.model.config import FeedForwardConfig, GatedConfig, PlainConfig
 
 
-class SwiGLU(nn.Module):
-    """down(silu(gate(x)) * up(x)) (Shazeer 2020)."""
+def _relu_squared(x: Tensor) -> Tensor:
+    return F.relu(x).square()
 
-    def __init__(self, config: ModelConfig):
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "relu2": _relu_squared,
+    "silu": F.silu,
+}
+
+
+class Plain(nn.Module):
+    """down(activation(up(x))) (Vaswani et al. 2017, section 3.3)."""
+
+    def __init__(self, config: PlainConfig, model_dim: int):
         super().__init__()
-        self.gate = nn.Linear(config.model_dim, config.hidden_dim, bias=config.bias)
-        self.up = nn.Linear(config.model_dim, config.hidden_dim, bias=config.bias)
-        self.down = nn.Linear(config.hidden_dim, config.model_dim, bias=config.bias)
+        self.up = nn.Linear(model_dim, config.hidden_dim, bias=config.bias)
+        self.down = nn.Linear(config.hidden_dim, model_dim, bias=config.bias)
+        self.activation = ACTIVATIONS[config.activation]
 
     def forward(self, x: Tensor) -> Tensor:
         """x is (batch, seq, model_dim), and so is the result."""
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        return self.down(self.activation(self.up(x)))
 
 
-class GELU(nn.Module):
-    """down(gelu(up(x))), with GPT-2's tanh approximation (Hendrycks and Gimpel 2016)."""
+class Gated(nn.Module):
+    """down(activation(gate(x)) * up(x)) (Shazeer 2020)."""
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: GatedConfig, model_dim: int):
         super().__init__()
-        self.up = nn.Linear(config.model_dim, config.hidden_dim, bias=config.bias)
-        self.down = nn.Linear(config.hidden_dim, config.model_dim, bias=config.bias)
+        self.gate = nn.Linear(model_dim, config.hidden_dim, bias=config.bias)
+        self.up = nn.Linear(model_dim, config.hidden_dim, bias=config.bias)
+        self.down = nn.Linear(config.hidden_dim, model_dim, bias=config.bias)
+        self.activation = ACTIVATIONS[config.activation]
 
     def forward(self, x: Tensor) -> Tensor:
         """x is (batch, seq, model_dim), and so is the result."""
-        return self.down(F.gelu(self.up(x), approximate="tanh"))
+        return self.down(self.activation(self.gate(x)) * self.up(x))
 
 
-FEED_FORWARDS: dict[str, type[SwiGLU] | type[GELU]] = {"swiglu": SwiGLU, "gelu": GELU}
+def make_feed_forward(config: FeedForwardConfig, model_dim: int) -> nn.Module:
+    """The layer that the configuration names."""
+    if isinstance(config, PlainConfig):
+        return Plain(config, model_dim)
+    if isinstance(config, GatedConfig):
+        return Gated(config, model_dim)
+    from textus.model.experts import Experts
+
+    return Experts(config, model_dim)

@@ -1,7 +1,6 @@
 """A model in a folder: `config.json` and `model.safetensors`. Nothing in it can run code."""
 
 import json
-from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
@@ -9,9 +8,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from textus.errors import DamagedError, StoreError
+from textus.errors import DamagedError, RecipeError, StoreError
 from textus.model.config import ModelConfig
+from textus.model.position import Alibi, Rotary
 from textus.model.transformer import Transformer
+from textus.recipe import build, to_tree
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -19,7 +20,7 @@ WEIGHTS = "model.safetensors"
 
 def save_model(model: Transformer, folder: Path) -> None:
     """Writes configuration and weights into an existing folder; a tied head is stored once."""
-    (folder / CONFIG).write_text(json.dumps(asdict(model.config), indent=1) + "\n", "utf-8")
+    (folder / CONFIG).write_text(json.dumps(to_tree(model.config), indent=1) + "\n", "utf-8")
     save_tensors(weights_of(model), folder / WEIGHTS)
 
 
@@ -32,9 +33,10 @@ def load_model(folder: Path, *, device: torch.device | str = "cpu") -> Transform
     with torch.device("meta"):  # where initialising draws nothing
         model = Transformer(config)
     model.to_empty(device=device)
-    if config.position == "rotary":  # a buffer that is computed and never stored
-        model.rotary = type(model.rotary)(config.head_dim, config.rope_theta).to(device)
-    if config.tied_embeddings:  # to_empty gives each name a tensor of its own
+    for module in model.modules():
+        if isinstance(module, Rotary | Alibi):
+            module.compute()
+    if config.head.tied:  # to_empty gives each name a tensor of its own
         model.head.weight = model.embedding.weight
     load_weights(model, folder)
     return model.eval()
@@ -50,13 +52,12 @@ def read_config(folder: Path) -> ModelConfig:
         raise DamagedError(f"{folder / CONFIG} cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise DamagedError(f"{folder / CONFIG} cannot be read: it is no table of settings")
-    unknown = set(values) - {f.name for f in fields(ModelConfig)}
-    if unknown:
+    try:
+        return build(ModelConfig, values)
+    except RecipeError as error:
         raise StoreError(
-            f"{folder / CONFIG} has unknown settings: {', '.join(sorted(unknown))}; "
-            "it was written by a newer Textus"
-        )
-    return ModelConfig(**values)
+            f"{folder / CONFIG} does not fit this Textus: {error}; another version wrote it"
+        ) from error
 
 
 def load_weights(model: Transformer, folder: Path) -> None:

@@ -317,7 +317,7 @@ def _split(name: str, sources: Iterable[dict[str, Any]]) -> Split:
 def _describe_model(config: ModelConfig) -> str:
     return (
         f"{config.architecture}: {config.num_layers} layers, width {config.model_dim}, "
-        f"{config.num_heads} heads, context {config.max_seq_len:,}"
+        f"{config.attention.num_heads} heads, context {config.max_seq_len:,}"
     )
 
 

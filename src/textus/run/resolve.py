@@ -1,16 +1,16 @@
 """A recipe with every value settled: what was written, then what follows from it."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from textus.errors import RecipeError
-from textus.model.presets import PRESETS
+from textus.model.config import AttentionConfig, FeedForwardConfig
+from textus.model.presets import PRESETS, complete, with_kinds
 from textus.model.size import count_parameters
-from textus.plugins import lookup
-from textus.recipe import Text, Tree, build, flatten, merge, read_toml, to_tree
+from textus.recipe import KIND, Text, Tree, build, flatten, merge, read_toml, to_tree
 from textus.run.names import WRITTEN
 from textus.run.paths import absolute
 from textus.run.settings import Recipe
@@ -20,11 +20,8 @@ TOKENS_PER_PARAMETER = (
 )
 TOKENS_PER_STEP = 8192
 TOKENS_PER_PASS = 8192
-PARTS = (
-    *("num_kv_heads", "hidden_dim", "position", "norm", "norm_eps", "feed_forward"),
-    *("qk_norm", "bias", "tied_embeddings"),
-)
 RECIPE, COMMAND_LINE = "recipe", "command line"
+ARCHITECTURE = "model.architecture"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +58,22 @@ def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any
     written = merge(source, overrides)
     _check_written(written)
     tree, reasons = _model_of_weights(written)
-    for rule in RULES:
-        if _get(tree, rule.path) is None:
-            tree = _with(tree, rule.path, rule.value(build(Recipe, tree, checked=False)))
-            reasons[rule.path] = rule.reason
+    for rule in SIZE_RULES:
+        tree = rule.apply(tree, reasons)
+    tree = _with_architecture(tree, reasons)
+    for rule in TRAINING_RULES:
+        tree = rule.apply(tree, reasons)
     recipe = build(Recipe, tree)
     settled = to_tree(recipe)
-    origins = reasons | _origins(flatten(settled), source, overrides)
+    origins = _origins(flatten(settled), source, overrides) | reasons
     return Resolved(recipe=recipe, written=_typed(written, settled), origins=origins)
+
+
+def _read(tree: Mapping[str, Any]) -> Recipe:
+    """The recipe so far, in which values may be missing and need not go together yet."""
+    model = tree.get("model", {})
+    known = tree | {"model": with_kinds(model)} if isinstance(model, Mapping) else tree
+    return build(Recipe, known, checked=False)
 
 
 def _recipe_file(path: Path) -> Path:
@@ -81,25 +86,23 @@ def _recipe_file(path: Path) -> Path:
 
 def _model_of_weights(written: Tree) -> tuple[Tree, dict[str, str]]:
     """What is not written about the model is as in the weights that training starts from."""
-    start = build(Recipe, written, checked=False).train.start
+    start = _read(written).train.start
     if start is None:
         return written, {}
     from textus.model.files import read_config  # loads torch, which other recipes need not wait for
     from textus.run.folder import find_weights
 
-    tree, reasons = written, {}
-    config = read_config(find_weights(Path(start), lambda text: None))
-    for name, value in to_tree(config).items():
-        if _get(tree, f"model.{name}") is None:
-            tree = _with(tree, f"model.{name}", value)
-            reasons[f"model.{name}"] = "as in the weights that training starts from"
-    return tree, reasons
+    weights = to_tree(read_config(find_weights(Path(start), lambda text: None)))
+    model = merge(weights, written.get("model", {}))
+    reason = "as in the weights that training starts from"
+    reasons = dict.fromkeys(_not_in(written.get("model", {}), model), reason)
+    return written | {"model": model}, {f"model.{path}": why for path, why in reasons.items()}
 
 
 def _check_written(written: Tree) -> None:
     """Mistakes in what was written come before anything is derived from it."""
-    recipe = build(Recipe, written, checked=False)
-    for path in ("depth", "data.seq_len", "model.head_dim", "model.model_dim", "model.num_heads"):
+    recipe = _read(written)
+    for path in ("depth", "data.seq_len", "model.model_dim", "model.attention.num_heads"):
         value = _attribute(recipe, path)
         if value < 1:
             raise RecipeError(f"{path}={value} must be at least 1")
@@ -114,12 +117,21 @@ def _origins(
     origins = {}
     for layer, name in ((base, RECIPE), (overrides, COMMAND_LINE)):
         written = set(flatten(layer))
-        for path in paths:
-            plain = re.sub(r"\[\d+\]", "", path)
-            whole = {plain.rsplit(".", n)[0] for n in range(plain.count(".") + 1)}  # and its tables
-            if path in written or whole & written:
-                origins[path] = name
+        origins |= {path: name for path in paths if _covers(written, path)}
     return origins
+
+
+def _covers(written: Set[str], path: str) -> bool:
+    """Whether the setting at a path is among those written, or one of its tables is, by a word."""
+    plain = re.sub(r"\[\d+\]", "", path)
+    whole = {plain.rsplit(".", n)[0] for n in range(plain.count(".") + 1)}
+    return path in written or bool(whole & written)
+
+
+def _not_in(written: Mapping[str, Any], tree: Mapping[str, Any]) -> list[str]:
+    """The paths in `tree` that `written` does not settle."""
+    paths = set(flatten(written))
+    return [path for path in flatten(tree) if not _covers(paths, path)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +142,19 @@ class Rule:
     reason: str
     value: Callable[[Recipe], Any]
 
+    def apply(self, tree: Tree, reasons: dict[str, str]) -> Tree:
+        """The tree with the value, where it has none; the reason is noted."""
+        if _get(tree, self.path) is not None:
+            return tree
+        reasons[self.path] = self.reason
+        return _with(tree, self.path, self.value(_read(tree)))
 
-def _preset(name: str) -> Callable[[Recipe], Any]:
-    def value(recipe: Recipe) -> Any:
-        model = recipe.model
-        preset = lookup(model.architecture, PRESETS, what="model.architecture")
-        return preset(model.model_dim, model.num_heads)[name]
 
-    return value
+def _with_architecture(tree: Tree, reasons: dict[str, str]) -> Tree:
+    """The tree with what the model's architecture says of its parts."""
+    model = complete(tree["model"])
+    reasons |= {f"model.{path}": ARCHITECTURE for path in _not_in(tree["model"], model)}
+    return tree | {"model": model}
 
 
 def _steps(recipe: Recipe) -> int:
@@ -145,7 +162,7 @@ def _steps(recipe: Recipe) -> int:
     return -(-tokens // (recipe.train.rows_per_step * recipe.data.seq_len))
 
 
-def _rules() -> Iterator[Rule]:
+def _size_rules() -> Iterator[Rule]:
     """In order: a rule sees what those before it have found."""
     yield Rule(path="data.seed", reason="seed", value=lambda r: r.seed)
     yield Rule(path="samples.settings.seed", reason="seed", value=lambda r: r.seed)
@@ -157,13 +174,10 @@ def _rules() -> Iterator[Rule]:
     yield Rule(path="model.max_seq_len", reason="data.seq_len", value=lambda r: r.data.seq_len)
     yield Rule(path="model.num_layers", reason="depth", value=lambda r: r.depth)
     yield Rule(path="model.model_dim", reason="64 x depth", value=lambda r: 64 * r.depth)
-    yield Rule(
-        path="model.num_heads",
-        reason="model_dim / head_dim",
-        value=lambda r: max(1, r.model.model_dim // r.model.head_dim),
-    )
-    for name in PARTS:
-        yield Rule(path=f"model.{name}", reason="model.architecture", value=_preset(name))
+
+
+def _training_rules() -> Iterator[Rule]:
+    """As above; they see the whole model."""
     yield Rule(
         path="train.rows_per_step",
         reason=f"{TOKENS_PER_STEP} tokens a step",
@@ -187,7 +201,34 @@ def _rules() -> Iterator[Rule]:
         )
 
 
-RULES = tuple(_rules())
+SIZE_RULES, TRAINING_RULES = tuple(_size_rules()), tuple(_training_rules())
+
+
+def derived_settings() -> dict[str, str]:
+    """What settings follow from where they are left open, by their paths in `describe`."""
+    reasons = dict.fromkeys(_settled_by_architectures(), ARCHITECTURE)
+    return reasons | {rule.path: rule.reason for rule in (*SIZE_RULES, *TRAINING_RULES)}
+
+
+def _settled_by_architectures() -> Iterator[str]:
+    """Paths of all that some preset says, or that follows from sizes for some kind of a part."""
+    for architecture in PRESETS:
+        yield from _described(complete({"architecture": architecture}), "model")
+    for part, kinds in (("attention", AttentionConfig), ("feed_forward", FeedForwardConfig)):
+        for kind in kinds.variants():
+            yield from _described(complete({part: {KIND: kind}}), "model")
+
+
+def _described(tree: Mapping[str, Any], path: str) -> Iterator[str]:
+    """The paths that `describe` gives to the settings in a tree."""
+    if KIND in tree:
+        yield path
+        path = f"{path}({KIND}={tree[KIND]})"
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _described(value, f"{path}.{key}")
+        elif key not in (KIND, "architecture"):
+            yield f"{path}.{key}"
 
 
 def _attribute(value: Any, path: str) -> Any:

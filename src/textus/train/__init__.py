@@ -1,6 +1,7 @@
 """The one training loop: batches and a model in, a trained model and its records out.
 
 config.py      settings of training and of each optimizer; no torch
+objective.py   what training makes small: next tokens, tokens ahead, balance of experts
 loss.py        linear layer and cross-entropy in one, in chunks, and the plain twin
 optimizer.py   Muon for matrices, AdamW for the rest
 schedule.py    warm-up, stable, decay

@@ -92,6 +92,9 @@ class TrainConfig:
     """Share of the steps, at the end, over which the learning rate falls to 0."""
     clip: float = 1.0
     """Largest norm of all gradients together; larger ones are scaled down to it."""
+    ahead_weight: float = 0.3
+    """Weight in the loss of the tokens beyond the next one, where model.predict_ahead is above 0;
+    it is shared among them."""
     loss_chunk: int = 256
     """Tokens whose logits exist at a time in the loss."""
     eval_every: int = 100
@@ -129,6 +132,8 @@ class TrainConfig:
             raise RecipeError(f"decay_share={self.decay_share} must be between 0 and 1")
         if self.clip <= 0:
             raise RecipeError(f"clip={self.clip} must be above 0")
+        if self.ahead_weight < 0:
+            raise RecipeError(f"ahead_weight={self.ahead_weight} must not be negative")
 
 
 def check_rates(learning_rate: float, weight_decay: float) -> None:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from textus.data.batch import IGNORED, Batch
 from textus.errors import TrainingError
-from textus.model.attention import Documents
+from textus.model.experts import Routing
 from textus.model.transformer import Transformer
 from textus.parallel.collectives import (
     any_process,
@@ -29,8 +29,8 @@ from textus.train.checkpoint import (
     save_checkpoint,
 )
 from textus.train.config import TrainConfig
-from textus.train.loss import linear_cross_entropy
 from textus.train.metrics import MetricsLog, Record
+from textus.train.objective import Losses, batch_losses
 from textus.train.optimizer import make_optimizers
 from textus.train.schedule import learning_rate_factor
 
@@ -76,7 +76,11 @@ class Trainer:
         self.batches = batches
         self.config = config
         self.folder = folder
-        self.parameters = list(model.parameters())
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.routing = Routing(model)
+        """What the model's experts were given in the latest step, all processes together."""
+        self.losses: dict[str, float] = {}
+        """Those of the latest step, by the names of `Losses`."""
         self.optimizers = make_optimizers(model, config.optimizer)
         self.state = TrainState()
         self.device = self.parameters[0].device
@@ -108,37 +112,33 @@ class Trainer:
         return True
 
     def step(self) -> tuple[float, float]:
-        """One optimizer step. Returns the mean loss in nats per token, and the gradients' norm
-        before clipping."""
+        """One optimizer step. Returns the mean loss of the next token in nats, and the gradients'
+        norm before clipping; `losses` and `routing` tell the rest."""
         batches = self._next_batches()
         tokens = sum_over_processes(self._count_targets(batches)).item()
-        loss = torch.zeros((), device=self.device)
+        sums = torch.zeros(len(Losses._fields), device=self.device)
+        self.routing.counts.zero_()
         for batch in batches:
-            part = self._loss(batch, scale=1 / max(tokens, 1))
-            part.backward()
-            loss += part.detach()
+            losses = self._losses(batch, scale=1 / max(tokens, 1))
+            losses.total(self.config.ahead_weight).backward()
+            sums += torch.stack([part.detach() for part in losses])
         sum_gradients(self.parameters)
-        loss = sum_over_processes(loss).item()
+        sum_over_processes(self.routing.counts)
+        self.losses = dict(zip(Losses._fields, sum_over_processes(sums).tolist(), strict=True))
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip).item()
-        if math.isfinite(loss) and math.isfinite(norm):
+        if math.isfinite(self.losses["next"]) and math.isfinite(norm):
             self._update()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         self.state.tokens += int(tokens)
-        return loss, norm
+        return self.losses["next"], norm
 
-    def _loss(self, batch: Batch, *, scale: float) -> Tensor:
-        documents = None
-        if batch.segments is not None:
-            documents = Documents(tuple(batch.segments.tolist()))
-        hidden = self.model.hidden_states(batch.tokens.to(self.device), mask=documents)
-        return linear_cross_entropy(
-            hidden,
-            self.model.head.weight,
-            batch.targets.to(self.device),
-            scale=scale,
-            chunk=self.config.loss_chunk,
+    def _losses(self, batch: Batch, *, scale: float) -> Losses:
+        here = replace(
+            batch, tokens=batch.tokens.to(self.device), targets=batch.targets.to(self.device)
         )
+        chunk = self.config.loss_chunk
+        return batch_losses(self.model, here, self.routing, scale=scale, chunk=chunk)
 
     def _update(self) -> None:
         factor = learning_rate_factor(self.state.step, self.config)
@@ -146,6 +146,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
             optimizer.step()
+        self.routing.balance()
 
     def _next_batches(self) -> list[Batch]:
         if not self.config.overfit_batch:
@@ -167,6 +168,7 @@ class Trainer:
         return {
             "step": self.state.step,
             "loss": loss,
+            **self._further_losses(),
             "gradient_norm": norm,
             "learning_rate": learning_rate_factor(self.state.step - 1, self.config)
             * self.optimizers[0].param_groups[0]["peak"],
@@ -175,6 +177,13 @@ class Trainer:
             "seconds": round(self.state.seconds, 4),
             "tokens_per_second": round((self.state.tokens - before) / seconds, 1),
         }
+
+    def _further_losses(self) -> dict[str, float]:
+        """Metrics that only some models have: of tokens beyond the next one, and of experts."""
+        ahead = {"ahead_loss": self.losses["ahead"]} if self.model.config.predict_ahead else {}
+        if not self.routing.layers:
+            return ahead
+        return ahead | {"balance_loss": self.losses["balance"]} | self.routing.statistics()
 
     def _count_skipped(self, loss: float, norm: float, listener: Listener) -> None:
         if math.isfinite(loss) and math.isfinite(norm):

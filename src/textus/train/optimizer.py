@@ -40,8 +40,9 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(Optimizer):
     """Momentum whose update is made orthogonal: all directions move alike (Jordan et al. 2024).
 
-    Takes matrices only. Those of one shape are worked on together. The update is scaled by
-    sqrt(max(1, rows / columns)), which makes the learning rate one of spectral norm for any shape.
+    Takes matrices, and batches of them (experts), each of which is made orthogonal by itself. Those
+    of one shape are worked on together. The update is scaled by sqrt(max(1, rows / columns)), which
+    makes the learning rate one of spectral norm for any shape.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class Muon(Optimizer):
         gradients = [cast(Tensor, p.grad) for p in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])  # Nesterov's look ahead
-        updates = orthogonalise(torch.stack(ahead), group["steps"])
-        rows, columns = parameters[0].shape
+        shape = parameters[0].shape
+        rows, columns = shape[-2:]
+        matrices = torch.stack(ahead).view(-1, rows, columns)
+        updates = orthogonalise(matrices, group["steps"]).reshape(-1, *shape)
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(
             parameters, list(updates.unbind()), alpha=-group["lr"] * max(1, rows / columns) ** 0.5
@@ -86,18 +89,18 @@ class Muon(Optimizer):
 
 
 def make_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer]:
-    """The optimizers for a model; together they hold every parameter once.
+    """The optimizers for a model; together they hold every parameter that is trained once.
 
     Each group remembers its peak learning rate as `peak`, of which a schedule takes its share.
     """
-    named = dict(model.named_parameters())
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     made: list[Optimizer]
     if isinstance(config, MuonConfig):
         made = _muon_and_adam(named, config)
     else:
         assert isinstance(config, AdamWConfig)
-        decayed = [p for p in named.values() if p.dim() >= 2]
-        vectors = [p for p in named.values() if p.dim() < 2]
+        decayed = [p for n, p in named.items() if _is_matrix(n, p)]
+        vectors = [p for n, p in named.items() if not _is_matrix(n, p)]
         made = [_adam(config, {"params": decayed}, {"params": vectors, "weight_decay": 0.0})]
     for optimizer in made:
         for group in optimizer.param_groups:
@@ -105,8 +108,14 @@ def make_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer
     return made
 
 
+def _is_matrix(name: str, parameter: Tensor) -> bool:
+    """Or a batch of matrices; the biases of experts are a batch of vectors."""
+    return parameter.dim() >= 2 and not name.endswith("bias")
+
+
 def _muon_and_adam(named: dict[str, nn.Parameter], config: MuonConfig) -> list[Optimizer]:
-    matrices = {n: p for n, p in named.items() if p.dim() == 2 and n.startswith("blocks.")}
+    inside = ("blocks.", "ahead.")
+    matrices = {n: p for n, p in named.items() if n.startswith(inside) and _is_matrix(n, p)}
     tied = "head.weight" not in named
     embedding = [] if tied else [named["embedding.weight"]]
     others = [

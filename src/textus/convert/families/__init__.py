@@ -1,0 +1,1 @@
+"""One file for each line of models; catalogue.py beside this folder lists them."""
