@@ -150,11 +150,23 @@ def build(cls: type[T], tree: Mapping[str, Any], path: str = "", *, checked: boo
 def _nearest(cls: Any, path: str, key: str) -> str:
     """The end of the message about a setting that `cls` at `path` does not have: those of the same
     name further in, or a similar one of its own."""
-    inner = (re.sub(r"\(\w+=[^)]*\)", "", field.path) for field in describe(cls, path))
-    same = dict.fromkeys(p for p in inner if p.endswith(f".{key}") and "[]" not in p)
+    same = dict.fromkeys(p for p in _paths(cls, path) if p.endswith(f".{key}"))
     if same:
         return f"; did you mean {' or '.join(same)}?"
     return did_you_mean(key, (f.name for f in dataclasses.fields(cls)))
+
+
+def _paths(cls: Any, path: str) -> Iterator[str]:
+    """Every setting of `cls` at `path`, and of the tables in it but for those in lists."""
+    hints = typing.get_type_hints(cls)
+    for f in dataclasses.fields(cls):
+        hint, where = hints[f.name], f"{path}.{f.name}".lstrip(".")
+        yield where
+        options = () if typing.get_origin(hint) is tuple else (hint, *typing.get_args(hint))
+        for option in options:
+            kinds = option.variants().values() if hasattr(option, "variants") else [option]
+            for kind in filter(dataclasses.is_dataclass, kinds):
+                yield from _paths(kind, where)
 
 
 @contextlib.contextmanager

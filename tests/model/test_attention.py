@@ -154,10 +154,8 @@ def test_attention_over_a_cache_equals_the_whole(config: ModelConfig):
 
 def _grouped(randomise, **settings: Any) -> GroupedAttention:
     """Of heads (4 over 2, 6 wide) on a stream 10 wide, with learned values of every kind."""
-    sizes = {"num_heads": 4, "num_kv_heads": 2, "head_dim": 6}
-    layer = GroupedAttention(
-        GroupedConfig(**(sizes | settings)), FullReach(), RMSNormConfig(eps=0.1), 10
-    )
+    config = GroupedConfig(num_heads=4, num_kv_heads=2, head_dim=6, **settings)
+    layer = GroupedAttention(config, FullReach(), RMSNormConfig(eps=0.1), 10)
     randomise(layer)
     return layer
 
@@ -183,7 +181,7 @@ def test_norms_of_queries_and_keys_are_by_head_or_over_all(randomise):
     x = torch.randn(2, 5, 10)
     for kind in ("head", "whole"):
         layer = _grouped(randomise, qk_norm=kind)
-        heads = []
+        q_and_k = []
         for projected, norm in (
             (layer.query(x), layer.query_norm),
             (layer.key(x), layer.key_norm),
@@ -191,9 +189,10 @@ def test_norms_of_queries_and_keys_are_by_head_or_over_all(randomise):
             parts = projected.split(6, dim=-1) if kind == "head" else [projected]
             roots = [(part.square().mean(-1, keepdim=True) + 0.1).sqrt() for part in parts]
             normed = [part / root * norm.weight for part, root in zip(parts, roots, strict=True)]
-            heads.append(torch.cat(normed, dim=-1).unflatten(-1, (-1, 6)))
+            q_and_k.append(torch.cat(normed, dim=-1).unflatten(-1, (-1, 6)))
+        q, k = q_and_k
         v = layer.value(x).unflatten(-1, (-1, 6))
-        expected = layer.output(attend_plainly(*heads, v, _causal(2, 5)).flatten(-2))
+        expected = layer.output(attend_plainly(q, k, v, _causal(2, 5)).flatten(-2))
         torch.testing.assert_close(layer(x, Context()), expected, rtol=1e-5, atol=1e-5)
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -32,7 +34,7 @@ def test_each_token_is_transformed_by_itself(config: ModelConfig):
 @pytest.mark.parametrize("activation", FORMULAS)
 @pytest.mark.parametrize("bias", [True, False])
 def test_layers_are_their_formulas(activation: str, bias: bool, randomise):
-    settings = {"hidden_dim": 7, "activation": activation, "bias": bias}
+    settings: dict[str, Any] = {"hidden_dim": 7, "activation": activation, "bias": bias}
     plain, gated = Plain(PlainConfig(**settings), 5), Gated(GatedConfig(**settings), 5)
     x, act = torch.randn(3, 2, 5), FORMULAS[activation]
     for layer in (plain, gated):

@@ -198,8 +198,8 @@ def test_alibi_slopes_equal_transformers(num_heads: int):
 @pytest.mark.parametrize("scale", [1.0, 0.3])
 def test_alibi_equals_a_dense_bias(heads: int, kv_heads: int, scale: float):
     q, k, v = (torch.randn(2, 7, n, 5) for n in (heads, kv_heads, kv_heads))
-    placed = Alibi(heads, scale)(torch.arange(7)).place(q, k)
-    result = attend(*placed, v, scale=scale)
+    placed_q, placed_k = Alibi(heads, scale)(torch.arange(7)).place(q, k)
+    result = attend(placed_q, placed_k, v, scale=scale)
     k, v = (x.repeat_interleave(heads // kv_heads, dim=2) for x in (k, v))
     distances = (torch.arange(7)[:, None] - torch.arange(7)).float()
     biases = -torch.tensor(alibi_slopes(heads))[:, None, None] * distances
@@ -211,8 +211,9 @@ def test_alibi_equals_a_dense_bias(heads: int, kv_heads: int, scale: float):
 
 def test_alibi_knows_distances_alone():
     q, k, v = (torch.randn(1, 7, 3, 5) for _ in range(3))
-    near, far = (Alibi(3, 1.0)(torch.arange(7) + shift).place(q, k) for shift in (0, 50))
-    torch.testing.assert_close(attend(*near, v), attend(*far, v), rtol=1e-4, atol=1e-5)
+    placings = [Alibi(3, 1.0)(torch.arange(7) + shift) for shift in (0, 50)]
+    near, far = (attend(*placing.place(q, k), v_BSKD=v) for placing in placings)
+    torch.testing.assert_close(near, far, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 7, 8])

@@ -148,7 +148,9 @@ def test_a_block_is_its_arrangements_formula(arrangement: str, small_config, ran
     config = small_config(arrangement=arrangement)
     block, x = BLOCKS[arrangement](config, config.layers[0]), torch.randn(2, 5, config.model_dim)
     randomise(block)
-    norms = {name: part for name, part in block.named_children() if name.endswith("norm")}
+    norms: dict[str, Part] = {
+        name: part for name, part in block.named_children() if name.endswith("norm")
+    }
     expected = FORMULAS[arrangement](
         x, lambda h: block.attention(h, Context()), block.feed_forward, norms
     )
@@ -163,12 +165,12 @@ def test_only_norms_behind_the_sums_end_without_another(small_config):
 
 def test_each_layer_has_the_parts_of_its_place_in_the_pattern(small_config, random_model):
     """Written as a model of its own, a layer does what it does in its place."""
+    heads = {"num_heads": 3, "num_kv_heads": 3, "head_dim": 4}
     parts = [
         {"position": {"theta": 100.0}},
         {"position": "none", "feed_forward": {"kind": "plain", "hidden_dim": 9}},
-        {"position": {"theta": 100.0}, "attention": {"num_heads": 3, "num_kv_heads": 3}},
+        {"position": {"theta": 100.0}, "attention": heads},
     ]
-    parts[2]["attention"]["head_dim"] = 4
     model = random_model(small_config(num_layers=4, pattern=parts))
     x = torch.randn(2, 7, 40)
     expected = x

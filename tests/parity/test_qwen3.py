@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from textus.model.config import ModelConfig
+from textus.model.config import GatedConfig, GroupedConfig, ModelConfig, RotaryConfig
 from textus.model.presets import make_config
 from textus.model.transformer import Transformer
 
@@ -64,17 +64,21 @@ def _their_name(name: str) -> str:
 
 
 def _their_model(config: ModelConfig) -> torch.nn.Module:
+    attention, feed_forward, position = config.attention, config.feed_forward, config.position
+    assert isinstance(attention, GroupedConfig)
+    assert isinstance(feed_forward, GatedConfig)
+    assert isinstance(position, RotaryConfig)
     theirs = transformers.Qwen3Config(
         vocab_size=config.vocab_size,
         hidden_size=config.model_dim,
-        intermediate_size=config.feed_forward.hidden_dim,
+        intermediate_size=feed_forward.hidden_dim,
         num_hidden_layers=config.num_layers,
-        num_attention_heads=config.attention.num_heads,
-        num_key_value_heads=config.attention.num_kv_heads,
-        head_dim=config.attention.head_dim,
+        num_attention_heads=attention.num_heads,
+        num_key_value_heads=attention.num_kv_heads,
+        head_dim=attention.head_dim,
         max_position_embeddings=config.max_seq_len,
         rms_norm_eps=config.norm.eps,
-        rope_parameters={"rope_type": "default", "rope_theta": config.position.theta},
+        rope_parameters={"rope_type": "default", "rope_theta": position.theta},
         tie_word_embeddings=config.head.tied,
         attn_implementation="eager",
     )

@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 
 from textus.errors import RecipeError
-from textus.model.config import GatedConfig, LatentConfig, LearnedConfig, NoPositionConfig
+from textus.model.config import (
+    GatedConfig,
+    GroupedConfig,
+    LatentConfig,
+    LearnedConfig,
+    NoPositionConfig,
+)
 from textus.model.presets import PRESETS
 from textus.model.presets.sizes import gated_hidden
 from textus.model.size import count_parameters
-from textus.recipe import KIND, describe, kind_of, parse_overrides, to_toml, to_tree
+from textus.recipe import KIND, kind_of, parse_overrides, to_toml, to_tree
+from textus.recipe_help import describe
 from textus.run.resolve import (
     TOKENS_PER_PARAMETER,
     derived_settings,
@@ -42,6 +49,7 @@ def test_depth_gives_a_whole_recipe(depth: int, architecture: str):
     model, train = resolved.recipe.model, resolved.recipe.train
     assert (model.num_layers, model.model_dim) == (depth, 64 * depth)
     heads = model.attention
+    assert isinstance(heads, GroupedConfig)
     assert heads.num_heads * heads.head_dim == model.model_dim
     assert heads.num_heads % heads.num_kv_heads == 0
     tokens = train.steps * train.rows_per_step * resolved.recipe.data.seq_len
@@ -87,7 +95,9 @@ def test_a_part_can_be_named_by_its_kind_alone():
 def test_settings_of_an_architectures_own_kinds_need_not_name_them():
     tree = PLAIN | {"model": {"architecture": "deepseek_v3"}, "train": {"steps": 5}}
     resolved = resolve_recipe(tree, parse_overrides(["--model.attention.rope_dim", "8"]))
-    assert resolved.recipe.model.attention.rope_dim == 8
+    attention = resolved.recipe.model.attention
+    assert isinstance(attention, LatentConfig)
+    assert attention.rope_dim == 8
     assert resolved.origins["model.attention.kind"] == "model.architecture"
 
 

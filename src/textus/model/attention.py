@@ -133,6 +133,7 @@ def make_attention(layer: Layer, norm: NormConfig, model_dim: int) -> nn.Module:
         return GroupedAttention(layer.attention, layer.reach, norm, model_dim)
     from textus.model.latent import LatentAttention
 
+    assert isinstance(layer.attention, LatentConfig)
     return LatentAttention(layer.attention, layer.reach, norm, model_dim)
 
 

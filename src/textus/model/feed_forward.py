@@ -6,7 +6,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from textus.model.config import FeedForwardConfig, GatedConfig, PlainConfig
+from textus.model.config import ExpertsConfig, FeedForwardConfig, GatedConfig, PlainConfig
 
 
 def _relu_squared(x: Tensor) -> Tensor:
@@ -59,4 +59,5 @@ def make_feed_forward(config: FeedForwardConfig, model_dim: int) -> nn.Module:
         return Gated(config, model_dim)
     from textus.model.experts import Experts
 
+    assert isinstance(config, ExpertsConfig)
     return Experts(config, model_dim)

@@ -163,12 +163,12 @@ def _attend_chunks(
         part = x[:, start : start + count * size]
         return part.reshape(batch * count, size, *x.shape[2:])
 
-    pairs = [torch.cat((chunks(x, 0), chunks(x, size)), dim=1) for x in (k, v)]
+    k_pairs, v_pairs = (torch.cat((chunks(x, 0), chunks(x, size)), dim=1) for x in (k, v))
     positions = torch.arange(2 * size, device=q.device)
     reach: ReachConfig = SlidingReach(window=size) if sliding else FullReach()
     mask = reach_mask(reach, positions[size:], positions)
     attend = _fused if scoring.softcap is None else attend_explicitly
-    rest = attend(chunks(q, size), *pairs, mask, scoring)
+    rest = attend(chunks(q, size), k_pairs, v_pairs, mask, scoring)
     rest = rest.reshape(batch, count * size, *rest.shape[2:])
     return torch.cat((first, rest), dim=1)[:, :seq]
 

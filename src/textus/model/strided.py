@@ -21,71 +21,78 @@ class FusedStrided(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
-        mask = _near_mask(q)
-        first, first_sums = _forward(
-            *(_as_rows(x[:, :1]) for x in (q, k, v)), is_causal=True, scale=scale
-        )
-        near, near_sums = _forward(
-            _as_rows(q[:, 1:]), _as_pairs(k), _as_pairs(v), attn_mask=mask, scale=scale
-        )
-        above, above_sums = _forward(
-            _as_columns(q[:, 1:]),
-            *(_as_columns(x[:, :-1]) for x in (k, v)),
-            is_causal=True,
-            scale=scale,
-        )
-        later = q[:, 1:].shape
-        near, near_sums = _from_rows(near, later), _from_rows(near_sums[..., None], later)
-        above, above_sums = _from_columns(above, later), _from_columns(above_sums[..., None], later)
+        row, later = q[:, :1], q[:, 1:]
+        found = _mix(_as_rows(row), _as_rows(k[:, :1]), _as_rows(v[:, :1]), scale)
+        first, first_sums = (_from_rows(x, row.shape) for x in found)
+        found = _mix(_as_rows(later), _as_pairs(k), _as_pairs(v), scale, _near_mask(q))
+        near, near_sums = (_from_rows(x, later.shape) for x in found)
+        found = _mix(_as_columns(later), _as_columns(k[:, :-1]), _as_columns(v[:, :-1]), scale)
+        above, above_sums = (_from_columns(x, later.shape) for x in found)
         sums = torch.logaddexp(near_sums, above_sums)
         joint = near * (near_sums - sums).exp() + above * (above_sums - sums).exp()
-        mixed = torch.cat((_from_rows(first, q[:, :1].shape), joint), dim=1)
-        sums = torch.cat((_from_rows(first_sums[..., None], q[:, :1].shape), sums), dim=1)
-        ctx.save_for_backward(q, k, v, mixed, sums)
+        mixed = torch.cat((first, joint.to(q.dtype)), dim=1)
+        ctx.save_for_backward(q, k, v, mixed, torch.cat((first_sums, sums), dim=1))
         ctx.scale = scale
         return mixed
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (gradient,) = gradients
         q, k, v, mixed, sums = ctx.saved_tensors
-        dq, dk, dv = (torch.zeros_like(x) for x in (q, k, v))
-        how = {"dropout_p": 0.0, "scale": ctx.scale}
+        of_queries = (*gradients, q, mixed, sums)
+        later = [x[:, 1:] for x in of_queries]
+        first = _unmix_rows([x[:, :1] for x in of_queries], k[:, :1], v[:, :1], ctx.scale)
+        near = _unmix_near(later, k, v, ctx.scale)
+        above = _unmix_above(later, k[:, :-1], v[:, :-1], ctx.scale)
+        dq = torch.cat((first[0], near[0] + above[0]), dim=1)
+        found = []
+        for row, (before, own), column in zip(first[1:], near[1:], above[1:], strict=True):
+            total = torch.cat((row, own), dim=1)
+            total[:, :-1] += before + column
+            found.append(total)
+        return dq, *found, None
 
-        def parts(layout: Any, rows: slice) -> list[Tensor]:
-            return [layout(x[:, rows]) for x in (mixed, sums)]
 
-        out, lse = parts(_as_rows, slice(1))
-        found = _backward(
-            *(_as_rows(x[:, :1]) for x in (gradient, q, k, v)),
-            out,
-            lse[..., 0],
-            is_causal=True,
-            **how,
-        )
-        for total, part in zip((dq, dk, dv), found, strict=True):
-            total[:, :1] += _from_rows(part, total[:, :1].shape)
+def _mix(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Attention, all (N, H, T, D), causal without a mask; and the logarithms of its sums, with 1 in
+    the place of D."""
+    mixed, sums = _forward(q, k, v, is_causal=mask is None, attn_mask=mask, scale=scale)
+    return mixed, sums[..., None]
 
-        out, lse = parts(_as_rows, slice(1, None))
-        found = _backward(
-            *(_as_rows(x[:, 1:]) for x in (gradient, q)), _as_pairs(k), _as_pairs(v), out, lse[..., 0],
-            is_causal=False, attn_mask=_near_mask(q), **how,
-        )  # fmt: skip
-        dq[:, 1:] += _from_rows(found[0], dq[:, 1:].shape)
-        for total, part in zip((dk, dv), found[1:], strict=True):
-            before, own = part.chunk(2, dim=2)
-            total[:, :-1] += _from_rows(before, total[:, 1:].shape)
-            total[:, 1:] += _from_rows(own, total[:, 1:].shape)
 
-        out, lse = parts(_as_columns, slice(1, None))
-        found = _backward(
-            *(_as_columns(x[:, 1:]) for x in (gradient, q)), *(_as_columns(x[:, :-1]) for x in (k, v)),
-            out, lse[..., 0], is_causal=True, **how,
-        )  # fmt: skip
-        dq[:, 1:] += _from_columns(found[0], dq[:, 1:].shape)
-        for total, part in zip((dk, dv), found[1:], strict=True):
-            total[:, :-1] += _from_columns(part, total[:, :-1].shape)
-        return dq, dk, dv, None
+def _unmix(
+    of_queries: list[Tensor], k: Tensor, v: Tensor, scale: float, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of q, k and v; of_queries are the result's gradient, q, and the result and the
+    sums of all pieces together."""
+    gradient, q, mixed, sums = of_queries
+    how = {"is_causal": mask is None, "attn_mask": mask, "dropout_p": 0.0, "scale": scale}
+    return _backward(gradient, q, k, v, mixed, sums[..., 0], **how)
+
+
+def _unmix_rows(of_queries: list[Tensor], k: Tensor, v: Tensor, scale: float) -> list[Tensor]:
+    """Of tokens within their row alone."""
+    found = _unmix([_as_rows(x) for x in of_queries], _as_rows(k), _as_rows(v), scale)
+    return [_from_rows(x, k.shape) for x in found]
+
+
+def _unmix_near(
+    of_queries: list[Tensor], k: Tensor, v: Tensor, scale: float
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Of tokens in their row and the one before: of keys and values, those of the row before and
+    those of its own."""
+    laid = [_as_rows(x) for x in of_queries]
+    dq, dk, dv = _unmix(laid, _as_pairs(k), _as_pairs(v), scale, _near_mask(k))
+    shape = of_queries[0].shape
+    dk, dv = ([_from_rows(x, shape) for x in both.chunk(2, dim=2)] for both in (dk, dv))
+    return _from_rows(dq, shape), dk, dv
+
+
+def _unmix_above(of_queries: list[Tensor], k: Tensor, v: Tensor, scale: float) -> list[Tensor]:
+    """Of tokens in their column above."""
+    found = _unmix([_as_columns(x) for x in of_queries], _as_columns(k), _as_columns(v), scale)
+    return [_from_columns(x, k.shape) for x in found]
 
 
 def _near_mask(q: Tensor) -> Tensor:

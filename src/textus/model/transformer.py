@@ -25,6 +25,11 @@ class Block(nn.Module):
     stream. Here each reads the stream through a norm; siblings place the norms elsewhere."""
 
     norms: tuple[str, ...] = ("attention_norm", "feed_forward_norm")
+    """Which of these a block has."""
+    attention_norm: nn.Module
+    attention_output_norm: nn.Module
+    feed_forward_norm: nn.Module
+    feed_forward_output_norm: nn.Module
 
     def __init__(self, config: ModelConfig, layer: Layer):
         super().__init__()

@@ -72,7 +72,7 @@ def resolve_recipe(source: Path | Mapping[str, Any], overrides: Mapping[str, Any
 def _read(tree: Mapping[str, Any]) -> Recipe:
     """The recipe so far, in which values may be missing and need not go together yet."""
     model = tree.get("model", {})
-    known = tree | {"model": with_kinds(model)} if isinstance(model, Mapping) else tree
+    known = {**tree, "model": with_kinds(model)} if isinstance(model, Mapping) else tree
     return build(Recipe, known, checked=False)
 
 

@@ -32,7 +32,6 @@ from textus.model.config import (
     StridedReach,
     YarnScaling,
 )
-from textus.model.config.position import fraction_of
 from textus.model.presets import make_config
 
 
@@ -211,16 +210,3 @@ def test_settings_are_read_without_torch():
         "import sys, textus.model.config, textus.model.presets; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize("head_dim", range(2, 130))
-def test_what_turns_is_the_number_that_the_fraction_was_made_of(head_dim: int):
-    """47 * (12 / 47) and its like fall short."""
-    for turned in range(2, head_dim + 1):
-        assert RotaryConfig(fraction=fraction_of(turned, head_dim)).turned(head_dim) == turned
-
-
-def test_a_reach_says_how_much_of_a_text_is_kept():
-    reaches = [FullReach(), SlidingReach(window=5), BandedReach(block=3), StridedReach(stride=4)]
-    assert [reach.kept(20) for reach in reaches] == [20, 5, 6, 20]
-    assert [reach.kept(4) for reach in reaches] == [4] * 4
