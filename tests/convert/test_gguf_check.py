@@ -13,6 +13,7 @@ from textus.convert.gguf_match import Match, match
 from textus.convert.gguf_tokenizer import tokenizer_keys
 from textus.convert.gguf_weights import settled_weights, to_theirs
 from textus.errors import ConvertError
+from textus.model.config import RotaryConfig
 from textus.model.transformer import Transformer
 from textus.tokenizer.tokenizer import Tokenizer
 
@@ -101,6 +102,7 @@ def test_a_wrong_belief_of_what_llama_cpp_computes_is_found(checked: Checked):
     """As if its "llama" turned the halves of heads; what was written reads back well."""
 
     def turn(found: Match) -> Match:
+        assert isinstance(found.config.position, RotaryConfig)
         position = replace(found.config.position, pairs="halves")
         return replace(found, config=replace(found.config, position=position))
 
