@@ -1,5 +1,4 @@
-"""The commands and the Python of README.md, docs/tutorial.md and docs/tokenizers.md do what the
-pages say."""
+"""The commands and the Python of README.md and of docs/ do what the pages say."""
 
 import importlib.util
 import os
@@ -47,12 +46,31 @@ def test_python_of_the_readme_runs_as_it_stands(tmp_path: Path):
     assert _run([sys.executable, "-c", code[0]], tmp_path).stdout.strip()
 
 
-def test_each_block_of_the_page_on_tokenizers_runs_by_itself(tmp_path: Path):
+@pytest.mark.parametrize("page", ["tokenizers", "lineage"])
+def test_each_block_of_the_page_runs_by_itself(page: str, tmp_path: Path):
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    blocks = BLOCK.findall((ROOT / "docs/tokenizers.md").read_text("utf-8"))
+    blocks = BLOCK.findall((ROOT / f"docs/{page}.md").read_text("utf-8"))
     assert {kind for kind, _ in blocks} == {"python"}
     for _, text in blocks:
         _run([sys.executable, "-c", text], tmp_path)
+
+
+def test_the_table_of_parity_is_that_of_the_results():
+    script = [sys.executable, str(ROOT / "bench/parity.py"), "--table"]
+    table = _run(script, ROOT).stdout.strip()
+    assert table in (ROOT / "docs/lineage.md").read_text("utf-8")
+
+
+def test_every_class_that_the_lineage_names_is_in_the_file_beside_it():
+    rows = (ROOT / "docs/lineage.md").read_text("utf-8").splitlines()
+    named = re.compile(r"`([A-Za-z_.]+)`(?: in)? \[[\w./]+\]\(([^)]+)\)")
+    found = [pair for row in rows for pair in named.findall(row)]
+    assert len(found) >= 12
+    for name, target in found:
+        text = (ROOT / "docs" / target).read_text("utf-8")
+        for part in name.split("."):
+            kinds = rf"(class|def) {part}\b|self\.{part} ="
+            assert re.search(kinds, text), f"{target} has no {part}"
 
 
 def test_links_between_the_pages_lead_somewhere():

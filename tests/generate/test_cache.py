@@ -5,6 +5,7 @@ import torch
 
 from textus.generate.cache import Cache
 from textus.model.attention import remembered
+from textus.model.embedding import NOTHING
 from textus.model.presets import PRESETS
 
 SLIDING = {"kind": "sliding", "window": 5}
@@ -21,6 +22,11 @@ MODELS = {name: (name, {}) for name in PRESETS} | {
     "banded alibi": ("qwen3", {"reach": BANDED, "position": {"kind": "alibi"}}),
     "sliding latent": ("deepseek_v3", {"reach": SLIDING}),
     "banded sinks": ("gpt_oss", {"pattern": [{"reach": BANDED}, {"reach": STRIDED}]}),
+    "enriched": (
+        "qwen3",
+        {"embedding": {"norm": True, "ngram_rows": [61, 53], "smear": True, "scale": 3.0}},
+    ),
+    "pairs of tokens": ("gpt2", {"embedding": {"ngram_rows": [61], "values": True}}),
     "one token seen": ("gpt2", {"reach": {"kind": "sliding", "window": 1}}),
 }
 
@@ -38,6 +44,20 @@ def cache_for(model, rows, capacity=32):
     )
 
 
+def before(model, ids, row, end):
+    """The ids before the one at `end` in a row, as many as its vector is made of."""
+    count = model.config.embedding.lookback
+    known = ids[row, max(0, end - count) : end].tolist()
+    return torch.tensor([[NOTHING] * (count - len(known)) + known], dtype=torch.int64)
+
+
+def step(model, ids, t, slots):
+    """Logits of the one token at t of the one row."""
+    preceding = before(model, ids, 0, t) if model.config.embedding.lookback else None
+    positions = torch.tensor([[t]])
+    return model(ids[:, t : t + 1], positions=positions, cache=slots, preceding=preceding)
+
+
 def random_ids(*shape):
     return torch.randint(0, 97, shape, generator=torch.Generator().manual_seed(5))
 
@@ -48,9 +68,7 @@ def test_cached_decode_equals_full_forward(model, prompt):
     ids = random_ids(1, 20)
     cache = cache_for(model, 1, capacity=20)
     logits = [model(ids[:, :prompt], cache=cache.start_of(0, prompt))]
-    for t in range(prompt, 20):
-        slots = cache.next_of([t])
-        logits.append(model(ids[:, t : t + 1], positions=torch.tensor([[t]]), cache=slots))
+    logits += [step(model, ids, t, cache.next_of([t])) for t in range(prompt, 20)]
     torch.testing.assert_close(torch.cat(logits, 1), model(ids), rtol=1e-5, atol=1e-5)
 
 
@@ -61,11 +79,13 @@ def test_rows_of_different_lengths_decode_as_each_alone(model):
     cache = cache_for(model, 3)
     for row, length in enumerate(lengths):
         model(ids[row : row + 1, :length], cache=cache.start_of(row, length))
-    for step in range(steps):
-        ends = [length + step for length in lengths]
+    for number in range(steps):
+        ends = [length + number for length in lengths]
         new = torch.stack([ids[row, end : end + 1] for row, end in enumerate(ends)])
         positions = torch.tensor(ends)[:, None]
-        logits = model(new, positions=positions, cache=cache.next_of(ends))
+        preceding = torch.cat([before(model, ids, row, end) for row, end in enumerate(ends)])
+        cached = cache.next_of(ends)
+        logits = model(new, positions=positions, cache=cached, preceding=preceding)
         for row, end in enumerate(ends):
             alone = model(ids[row : row + 1, : end + 1])[0, -1]
             torch.testing.assert_close(logits[row, 0], alone, rtol=1e-5, atol=1e-5)
@@ -78,10 +98,7 @@ def test_a_row_can_be_filled_anew_and_moved(model):
     model(other, cache=cache.start_of(2, 18))
     model(ids[:, :2], cache=cache.start_of(2, 2))
     cache.copy_row(2, 0)
-    logits = [
-        model(ids[:, t : t + 1], positions=torch.tensor([[t]]), cache=cache.next_of([t]))
-        for t in range(2, 12)
-    ]
+    logits = [step(model, ids, t, cache.next_of([t])) for t in range(2, 12)]
     torch.testing.assert_close(logits[-1][0, -1], model(ids)[0, -1], rtol=1e-5, atol=1e-5)
 
 

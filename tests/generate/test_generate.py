@@ -14,6 +14,7 @@ MODELS = {
     "relative positions": ("qwen3", {}),
     "absolute positions": ("gpt2", {}),
     "short reaches": ("qwen3", {"pattern": SHORT}),
+    "ids before the token": ("speedrun", {"embedding": {"ngram_rows": [61, 53, 40]}}),
 }
 
 
@@ -47,6 +48,15 @@ def test_text_equals_reading_everything_anew_for_each_token(model, tokenizer, co
     assert list(completion.ids) == ids
     assert completion.text == tokenizer.decode(ids)
     assert config is GREEDY or len(set(ids)) > 8
+
+
+def test_nothing_is_known_of_what_a_reread_left_out(make_model, tokenizer):
+    """Even where a token's vector is made of more ids than are read anew."""
+    options = {"ngram_rows": [61, 53, 40]}
+    model = make_model("speedrun", max_seq_len=4, embedding=options)
+    [completion] = generate(model, tokenizer, ["ab"], SEEDED)
+    assert completion.rereads > 3
+    assert list(completion.ids) == write_plainly(model, tokenizer, "ab", SEEDED)
 
 
 @pytest.mark.parametrize("config", [GREEDY, SEEDED], ids=["greedy", "seeded"])

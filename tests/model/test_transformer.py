@@ -24,6 +24,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "capped": {"attention": {"softcap": 2.0, "scale": 0.5}, "head": {"softcap": 3.0, "bias": True}},
     "sinks": {"attention": {"sinks": True, "bias": "all", "qk_norm": "whole"}},
     "around one": {"norm": {"around_one": True}, "embedding": {"scale": 6.3}},
+    "enriched": {
+        "embedding": {"scale": 3.0, "norm": True, "ngram_rows": [61, 53], "values": True}
+        | {"skip": True, "smear": True}
+    },
     "alternating": {
         "num_layers": 3,
         "pattern": [{"position": {"theta": 100.0}}, {"position": "none", "feed_forward": "plain"}],

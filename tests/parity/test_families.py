@@ -15,8 +15,10 @@ from textus.convert.exporting import export_weights
 from textus.convert.importing import import_weights
 from textus.convert.match import match_family
 from textus.convert.settings import WITHOUT_INFLUENCE, Asked
+from textus.errors import ConvertError
 from textus.model.config import LearnedConfig
-from textus.model.files import load_model
+from textus.model.files import load_model, save_model
+from textus.model.presets import PRESETS, make_config
 from textus.model.transformer import Transformer
 
 transformers = pytest.importorskip("transformers")
@@ -270,3 +272,32 @@ def test_every_family_has_a_case():
 def test_json_is_all_that_a_family_writes(pair: Pair):
     _, settings = match_family(pair.ours.config)
     assert json.loads(json.dumps(settings)) == settings
+
+
+WITHOUT_COUNTERPART = {"gpt3", "speedrun"}
+
+
+@pytest.mark.parametrize("architecture", sorted(set(PRESETS) - WITHOUT_COUNTERPART))
+def test_presets_go_out_as_they_are(
+    architecture: str, tokens: Tensor, tmp_path: Path, random_model
+):
+    """A family's own default in transformers for what a preset leaves out would show here."""
+    sizes = {"vocab_size": 61, "max_seq_len": 32, "num_layers": 3, "model_dim": 64}
+    model = random_model(
+        make_config(architecture, **sizes, attention={"num_heads": 2, "head_dim": 32}), std=0.05
+    ).eval()
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+    save_model(model, tmp_path / "ours")
+    export_weights(tmp_path / "ours", tmp_path / "theirs")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "theirs", **PLAIN)
+    with torch.no_grad():
+        expected = theirs(tokens).logits
+        assert expected.std() > 0.1
+        torch.testing.assert_close(model(tokens), expected, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("architecture", sorted(WITHOUT_COUNTERPART & set(PRESETS)))
+def test_presets_without_counterpart_are_refused(architecture: str):
+    with pytest.raises(ConvertError, match="no architecture of Hugging Face transformers"):
+        match_family(make_config(architecture))

@@ -151,6 +151,38 @@ def test_muon_takes_the_matrices_of_the_blocks_alone():
     assert {g["weight_decay"] for g in adam.param_groups} == {0.0}
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_tables_learn_as_the_embedding_does(tied: bool):
+    """Where it is the head, too, none has the embedding's own rate."""
+    model = _enriched(tied=tied)
+    names = {id(p): n for n, p in model.named_parameters()}
+    groups = [g for o in make_optimizers(model, MuonConfig()) for g in o.param_groups]
+    rates = {names[id(p)]: g["lr"] for g in groups for p in g["params"]}
+    tables = {n for n in rates if "ngrams" in n or "value_tables" in n}
+    assert len(tables) == 2 + 2
+    expected = MuonConfig().adam_learning_rate if tied else MuonConfig().embedding_learning_rate
+    assert {rates[n] for n in (*tables, "embedding.weight")} == {expected}
+    blends = {n for n in rates if n.startswith(("skips.", "enriching.smear."))}
+    assert len(blends) == 2 + 2
+    assert {rates[n] for n in blends} == {MuonConfig().adam_learning_rate}
+
+
+def test_blends_do_not_decay():
+    model = _enriched()
+    names = {id(p): n for n, p in model.named_parameters()}
+    [adam] = make_optimizers(model, AdamWConfig(weight_decay=0.3))
+    decays = {names[id(p)]: g["weight_decay"] for g in adam.param_groups for p in g["params"]}
+    for name, decay in decays.items():
+        assert decay == (0.0 if name.startswith(("skips.", "enriching.smear.")) else 0.3)
+
+
+def _enriched(**head: bool) -> Transformer:
+    options = {"values": True, "skip": True, "smear": True, "ngram_rows": [7, 5]}
+    sizes: dict[str, Any] = {"vocab_size": 31, "num_layers": 2, "model_dim": 16}
+    norm = {"learned": False}
+    return Transformer(make_config(**sizes, embedding=options, norm=norm, head=head))
+
+
 def test_adamw_spares_vectors_its_decay():
     model = _model()
     (adam,) = make_optimizers(model, AdamWConfig(weight_decay=0.3))

@@ -23,6 +23,7 @@ from textus.generate.cache import Cache
 from textus.generate.config import SampleConfig
 from textus.generate.output import StopScanner
 from textus.generate.sampling import sample
+from textus.model.embedding import NOTHING
 from textus.model.transformer import Transformer
 from textus.tokenizer.tokenizer import Tokenizer
 
@@ -124,6 +125,12 @@ class _Text:
         self.read(model, cache, row, start=-max(1, self.length // 2))
         self.rereads += 1
 
+    def preceding(self, count: int) -> list[int]:
+        """The `count` ids before the last that the model has read since reading last began; NOTHING
+        stands for those that are not there."""
+        ids = self.ids[-1 - min(count, self.length) : -1]
+        return [NOTHING] * (count - len(ids)) + ids
+
     def take(self, id_: int) -> None:
         """Adds a token; sets `finish_reason` where the text ends with it."""
         self.last = time.perf_counter()
@@ -217,7 +224,11 @@ def _step(model: Transformer, cache: Cache, writing: Sequence[_Text]) -> Tensor:
     tokens = torch.tensor([text.ids[-1:] for text in writing], device=device)
     lengths = [text.length for text in writing]
     positions = torch.tensor(lengths, device=device)[:, None]
-    return model(tokens, positions=positions, cache=cache.next_of(lengths))[:, -1]
+    preceding = None
+    if count := model.config.embedding.lookback:
+        preceding = torch.tensor([text.preceding(count) for text in writing], device=device)
+    cached = cache.next_of(lengths)
+    return model(tokens, positions=positions, cache=cached, preceding=preceding)[:, -1]
 
 
 def _drop_finished(writing: list[_Text], cache: Cache) -> None:

@@ -95,7 +95,7 @@ class GroupedAttention(nn.Module):
         if self.config.qk_norm == "whole":
             q, k = self.query_norm(q), self.key_norm(k)
         if context.values is not None:
-            v = v + context.values
+            v = v + context.values.to(v.dtype)
         q_BTHD, k_BSKD, v_BSKD = q.view(heads), k.view(heads), v.view(heads)
         if self.config.qk_norm == "head":
             q_BTHD, k_BSKD = self.query_norm(q_BTHD), self.key_norm(k_BSKD)

@@ -15,6 +15,7 @@ from textus.model.config import (
     RotaryConfig,
     SinusoidalConfig,
 )
+from textus.model.embedding import check_embeddings, make_enriching, make_value_tables
 from textus.model.feed_forward import make_feed_forward
 from textus.model.norm import make_norm
 from textus.model.position import Alibi, Rotary, Sinusoidal, query_width
@@ -113,6 +114,9 @@ LAST_OF_PARTS = (
 )
 """What a block's parts add to the stream comes out of these."""
 
+ABSENT = ("enriching.ngrams.", "enriching.smear.strength", "value_tables.")
+"""What begins as if it were not there, as skips do."""
+
 
 class Transformer(nn.Module):
     """A decoder-only transformer: ids -> logits."""
@@ -121,6 +125,10 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.model_dim)
+        self.enriching = make_enriching(config)
+        self.value_tables = make_value_tables(config)
+        layers = config.num_layers if config.embedding.skip else 0
+        self.skips = nn.ParameterList(nn.Parameter(torch.empty(2)) for _ in range(layers))
         if isinstance(config.position, LearnedConfig):
             self.position = nn.Embedding(config.max_seq_len, config.model_dim)
         elif isinstance(config.position, SinusoidalConfig):
@@ -166,13 +174,18 @@ class Transformer(nn.Module):
         positions: Tensor | None = None,
         mask: Mask = None,
         cache: Sequence[LayerCache] | None = None,
+        preceding: Tensor | None = None,
     ) -> Tensor:
         """Logits (batch, seq, vocab_size) of the token that follows each position.
 
         tokens is (batch, seq); or give embeddings (batch, seq, model_dim) in their place. positions
-        is (seq,) or (batch, seq), 0, 1, 2, ... if not given. cache has one entry a layer.
+        is (seq,) or (batch, seq), 0, 1, 2, ... if not given. cache has one entry a layer. preceding
+        is (batch, at least config.embedding.lookback): with a cache, the ids right before the
+        tokens, and NOTHING (-1) before a text's first. Raises RecipeError for embeddings where the
+        model needs ids.
         """
-        return self.logits(self.hidden_states(tokens, embeddings, positions, mask, cache))
+        hidden = self.hidden_states(tokens, embeddings, positions, mask, cache, preceding)
+        return self.logits(hidden)
 
     def hidden_states(
         self,
@@ -181,21 +194,41 @@ class Transformer(nn.Module):
         positions: Tensor | None = None,
         mask: Mask = None,
         cache: Sequence[LayerCache] | None = None,
+        preceding: Tensor | None = None,
     ) -> Tensor:
         """What the head reads, (batch, seq, model_dim): `forward` without its last step."""
         x = self.embedding(tokens) if embeddings is None else embeddings
         if self.config.embedding.scale != 1:
             x = x * self.config.embedding.scale
+        if embeddings is not None:
+            check_embeddings(self.config.embedding)
+        if self.enriching is not None:
+            x = self._enrich(x, tokens, mask, preceding)
         if positions is None:
             positions = torch.arange(x.size(1), device=x.device)
         if self.position is not None:
             x = x + self.position(positions).to(x.dtype)
         placings = [placing(positions) for placing in self.placings]
+        embedded = x
         for i, block in enumerate(self.blocks):
             at = self.placing_of[i]
             placing = None if at is None else placings[at]
-            x = block(x, Context(placing, mask, cache[i] if cache else None))
+            values = self.value_tables[i](tokens) if self.value_tables else None
+            if self.skips:
+                x = self.skips[i][0] * x + self.skips[i][1] * embedded
+            x = block(x, Context(placing, mask, cache[i] if cache else None, values))
         return self.norm(x)
+
+    def _enrich(
+        self, x: Tensor, tokens: Tensor | None, mask: Mask, preceding: Tensor | None
+    ) -> Tensor:
+        """Embeddings x of the tokens, with what they take from those before them."""
+        assert self.enriching is not None
+        if tokens is None or preceding is None:
+            return self.enriching(x, tokens, mask)
+        earlier = self.embedding(preceding.clamp(min=0)) * self.config.embedding.scale
+        ids = torch.cat((preceding, tokens), dim=1)
+        return self.enriching(torch.cat((earlier, x), dim=1), ids, mask)[:, preceding.size(1) :]
 
     def ahead_states(self, tokens: Tensor, hidden: Tensor, mask: Mask = None) -> list[Tensor]:
         """What the head reads to predict the tokens beyond the next one, for training.
@@ -230,8 +263,10 @@ class Transformer(nn.Module):
         config = self.config
         small = config.initialisation == "normal" or config.head.tied
         for name, parameter in self.named_parameters():
-            if name.endswith(("bias", "sinks", "correction")):
+            if name.endswith(("bias", "sinks", "correction")) or name.startswith(ABSENT):
                 parameter.zero_()
+            elif name.startswith("skips."):
+                parameter.copy_(torch.tensor([1.0, 0.0]))
             elif "norm" in name:
                 around_one = getattr(config.norm, "around_one", False)
                 parameter.fill_(0.0 if around_one else 1.0)

@@ -113,6 +113,8 @@ def _sizes(recipe: Recipe) -> Iterator[str]:
 def _parts(count: ParameterCount) -> dict[str, int]:
     return {
         "embedding and head": count.embedding + count.head,
+        "tables of n-grams and values": count.tables,
+        "blends": count.blends,
         "positions": count.position,
         "attention": count.attention.total,
         "feed-forward": count.feed_forward.total,

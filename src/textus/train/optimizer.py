@@ -20,6 +20,9 @@ _POLAR_EXPRESS = (
     (2.300652019954817, -1.6689039845747493, 0.4188073119525673),
 )
 
+TABLES = ("embedding.weight", "enriching.ngrams.", "value_tables.")
+"""How the names of what ids are looked up in begin."""
+
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     """The nearest (semi-)orthogonal matrix to each of (n, rows, columns), by Newton-Schulz steps.
@@ -117,10 +120,8 @@ def _muon_and_adam(named: dict[str, nn.Parameter], config: MuonConfig) -> list[O
     inside = ("blocks.", "ahead.")
     matrices = {n: p for n, p in named.items() if n.startswith(inside) and _is_matrix(n, p)}
     tied = "head.weight" not in named
-    embedding = [] if tied else [named["embedding.weight"]]
-    others = [
-        p for n, p in named.items() if n not in matrices and not any(p is e for e in embedding)
-    ]
+    tables = {} if tied else {n: p for n, p in named.items() if n.startswith(TABLES)}
+    others = [p for n, p in named.items() if n not in matrices and n not in tables]
     muon = Muon(
         matrices.values(),
         lr=config.learning_rate,
@@ -131,7 +132,11 @@ def _muon_and_adam(named: dict[str, nn.Parameter], config: MuonConfig) -> list[O
     adam = _adam(
         config,
         {"params": others, "weight_decay": 0.0},
-        {"params": embedding, "weight_decay": 0.0, "lr": config.embedding_learning_rate},
+        {
+            "params": list(tables.values()),
+            "weight_decay": 0.0,
+            "lr": config.embedding_learning_rate,
+        },
     )
     return [muon, adam]
 

@@ -22,6 +22,8 @@ def _check(config: ModelConfig, count: ParameterCount) -> None:
 
     assert count.total == of("")
     assert count.embedding == of("", start="embedding.weight")
+    assert count.tables == of("value_tables.", ".ngrams.")
+    assert count.blends == of("skips.", ".smear.")
     assert count.position == of("", start="position.")
     assert count.attention.total == of(".attention.", start="blocks.")
     assert count.feed_forward.total == of(".feed_forward.", start="blocks.")

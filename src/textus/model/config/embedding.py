@@ -18,8 +18,8 @@ class EmbeddingConfig:
     """Rows of tables of hashed pairs of tokens, of hashed triples and so on, added to the
     embedding."""
     values: bool = False
-    """Each layer's attention adds vectors of the ids to its values, from a table of its own
-    (value embeddings; Zhou et al. 2024, and the public speed-runs)."""
+    """Each layer's attention, which must be grouped, adds vectors of the ids to its values, from a
+    table of its own (value embeddings; Zhou et al. 2024, and the public speed-runs)."""
     skip: bool = False
     """Each layer reads a learned blend of the stream and the embedding."""
     smear: bool = False
@@ -29,6 +29,11 @@ class EmbeddingConfig:
         check_above_zero(self, "scale")
         if any(rows < 1 for rows in self.ngram_rows):
             raise RecipeError(f"ngram_rows={self.ngram_rows} must each be at least 1")
+
+    @property
+    def lookback(self) -> int:
+        """How many ids before a token its vector is made of, too."""
+        return len(self.ngram_rows) + self.smear
 
 
 @dataclass(frozen=True, kw_only=True)

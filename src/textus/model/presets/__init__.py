@@ -16,6 +16,7 @@ from textus.model.presets.gpt_oss import gpt_oss
 from textus.model.presets.llama import llama, llama3, mistral, olmo2, phi3
 from textus.model.presets.qwen import qwen2, qwen3
 from textus.model.presets.sizes import Sizes, gated_hidden
+from textus.model.presets.speedrun import speedrun
 from textus.plugins import lookup
 from textus.recipe import KIND, Tree, build, merge
 
@@ -43,6 +44,7 @@ PRESETS: dict[str, Preset] = {
     "mixtral": mixtral,
     "qwen3_moe": qwen3_moe,
     "deepseek_v3": deepseek_v3,
+    "speedrun": speedrun,
 }
 
 

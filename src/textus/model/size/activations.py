@@ -5,6 +5,7 @@ its factors. What several parts read is kept once, and counted where it comes fr
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textus.model.config import (
     AlibiConfig,
@@ -40,6 +41,7 @@ def activation_memory(config: ModelConfig, *, rows: int, seq_len: int) -> int:
     tokens, dim = rows * seq_len, config.model_dim
     kept = ID_VALUES * tokens + _kept_of_positions(config.layers, seq_len)
     kept += ID_VALUES * seq_len if isinstance(config.position, LearnedConfig) else 0
+    kept += tokens * _kept_by_embedding(config)
     kept += sum(_kept_by_layer(layer, config, rows, seq_len) for layer in config.layers)
     kept += tokens * _kept_at_end(config)
     for _ in range(config.predict_ahead):
@@ -48,6 +50,20 @@ def activation_memory(config: ModelConfig, *, rows: int, seq_len: int) -> int:
         kept += _kept_of_positions(config.layers[-1:], seq_len)
         kept += _kept_by_layer(config.layers[-1], config, rows, seq_len)
     return BYTES * kept
+
+
+def _kept_by_embedding(config: ModelConfig) -> int:
+    """Values a token: rows of n-grams; what smear and the norm read; the stream before each layer's
+    blend, and what is blended into it, which the first stream is."""
+    options, dim = config.embedding, config.model_dim
+    kept = ID_VALUES * len(options.ngram_rows)
+    if options.smear:
+        kept += 2 * dim + 3
+    if options.norm:
+        kept += dim + _kept_by_norm(replace(config.norm, learned=False), dim)
+    if options.skip:
+        kept += config.num_layers * dim
+    return kept
 
 
 def _kept_of_positions(layers: Sequence[Layer], seq_len: int) -> int:

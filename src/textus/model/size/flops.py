@@ -22,12 +22,12 @@ from textus.model.size.parameters import count_attention
 def flops_per_token(config: ModelConfig, seq_len: int, *, backward: bool) -> int:
     """Floating-point operations for one token of a row of `seq_len`, the mean over the row.
 
-    The convention: a multiply-add is two; matrix products alone count, the head's among them and
-    the embedding's lookup not; a query meets the keys within its layer's reach (torch's kernels
-    compute more where a tile is only partly in it: for sliding and banded layers, up to twice as
-    much attention). With `backward` it is the work of training: the backward pass takes two
-    products for each one of the forward pass, whatever is computed anew, and further tokens are
-    predicted.
+    The convention: a multiply-add is two; matrix products alone count, the head's among them, and
+    lookups in tables and what blends their vectors do not; a query meets the keys within its
+    layer's reach (torch's kernels compute more where a tile is only partly in it: for sliding and
+    banded layers, up to twice as much attention). With `backward` it is the work of training: the
+    backward pass takes two products for each one of the forward pass, whatever is computed anew,
+    and further tokens are predicted.
     """
     head = config.vocab_size * config.model_dim
     products = head + sum(_products(layer, config) for layer in config.layers)

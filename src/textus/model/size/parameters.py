@@ -59,6 +59,10 @@ class ParameterCount:
 
     embedding: int
     """A vector for each id; with tied embeddings it is the head too, and counted here alone."""
+    tables: int
+    """What else ids are looked up in: hashed n-grams, and each layer's value embeddings."""
+    blends: int
+    """Of smear, and of the embedding that each layer reads anew."""
     position: int
     """A vector for each position, where positions are learned."""
     attention: Count
@@ -75,7 +79,7 @@ class ParameterCount:
     @property
     def total(self) -> int:
         """All of them."""
-        ends = self.embedding + self.position + self.norms + self.head
+        ends = self.embedding + self.tables + self.blends + self.position + self.norms + self.head
         return ends + (self.attention + self.feed_forward + self.ahead).total
 
     @property
@@ -102,6 +106,8 @@ def count_parameters(config: ModelConfig) -> ParameterCount:
     bias = config.vocab_size if config.head.bias else 0
     return ParameterCount(
         embedding=embedding,
+        tables=_tables(config),
+        blends=_blends(config),
         position=config.max_seq_len * config.model_dim if learned else 0,
         attention=sum((count_attention(layer.attention, config) for layer in layers), Count()),
         feed_forward=sum((_feed_forward(layer.feed_forward, config) for layer in layers), Count()),
@@ -109,6 +115,19 @@ def count_parameters(config: ModelConfig) -> ParameterCount:
         ahead=sum((_ahead(last, config) for _ in range(config.predict_ahead)), Count()),
         head=bias if config.head.tied else embedding + bias,
     )
+
+
+def _tables(config: ModelConfig) -> int:
+    values = 0
+    for layer in config.layers if config.embedding.values else ():
+        assert isinstance(layer.attention, GroupedConfig)
+        values += layer.attention.num_kv_heads * layer.attention.head_dim
+    return sum(config.embedding.ngram_rows) * config.model_dim + config.vocab_size * values
+
+
+def _blends(config: ModelConfig) -> int:
+    smear = config.model_dim + 1 if config.embedding.smear else 0
+    return smear + (2 * config.num_layers if config.embedding.skip else 0)
 
 
 def _block_norms(config: ModelConfig) -> int:
