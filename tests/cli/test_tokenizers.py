@@ -98,3 +98,43 @@ def test_what_is_no_tokenizer_is_refused(call, tmp_path: Path, text: Path):
     said = call("tokenizer", "compare", tmp_path / "nothing", "--text", text)
     assert (said.code, said.out) == (1, "")
     assert "nothing does not exist" in said.err
+    assert "gpt2, cl100k, o200k" in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("none.txt", "does not exist; give a file of plain text"),
+        ("", "is a folder; give a file of plain text"),
+        ("own.jsonl", "give plain text in UTF-8"),
+        ("own.parquet", "give plain text in UTF-8"),
+    ],
+)
+def test_files_that_are_no_plain_text_are_refused(call, shared_run, tmp_path, name, shown):
+    if name.startswith("own"):
+        (tmp_path / name).write_text('{"text": "a"}')
+    said = call("tokenizer", "compare", shared_run, "--text", tmp_path / name)
+    assert (said.code, said.out) == (1, "")
+    assert shown in said.err
+
+
+def test_numbers_for_a_missing_folder_are_refused_before_anything_else(
+    call, tmp_path: Path, text: Path
+):
+    out = tmp_path / "none" / "numbers.json"
+    said = call("tokenizer", "compare", tmp_path / "none", "--text", text, "--json", out)
+    assert (said.code, said.out) == (1, "")
+    assert f"--json {out} is no file in a folder that exists" in said.err
+
+
+def test_a_misspelt_action_is_told_the_known_ones(call):
+    said = call("tokenizer", "shw", "the cat")
+    assert (said.code, said.out) == (1, "")
+    assert "action shw; the actions of textus tokenizer are compare, convert, show" in said.err
+
+
+def test_convert_makes_no_folder_of_a_files_name(call, shared_run: Path, tmp_path: Path):
+    said = call("tokenizer", "convert", shared_run, tmp_path / "own.gguf")
+    assert said.code == 1
+    assert "own.gguf is a file's name that no kind of tokenizer has" in said.err
+    assert not (tmp_path / "own.gguf").exists()

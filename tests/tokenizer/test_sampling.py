@@ -1,5 +1,6 @@
 """Random cuts of texts: kernels and plain Python agree, for any batch and number of threads."""
 
+import math
 from itertools import chain, pairwise
 
 import pytest
@@ -55,5 +56,28 @@ def test_splitters_without_kernels_are_cut_in_plain_python(corpus, monkeypatch):
 
 def test_the_longest_match_is_not_sampled(corpus):
     tokenizer = train_tokenizer(corpus, WordPieceConfig(vocab_size=900))
-    with pytest.raises(DataError, match="not for a model of the kind LongestMatch"):
+    with pytest.raises(DataError, match="not for a tokenizer of the kind wordpiece"):
         tokenizer.encode_sampled("a", seed=1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 1.1},
+        {"dropout": -0.1},
+        {"dropout": math.nan},
+        {"alpha": -1.0},
+        {"alpha": math.nan},
+        {"alpha": math.inf},
+        {"seed": None},
+    ],
+)
+def test_settings_out_of_their_range_are_refused(tokenizer, settings):
+    for encode, texts in (
+        (tokenizer.encode_sampled, "a"),
+        (tokenizer.encode_sampled_joined, ["a"]),
+    ):
+        with pytest.raises(DataError, match=next(iter(settings))):
+            encode(texts, **{"seed": 1, **settings})
+    with pytest.raises(DataError, match="threads=0"):
+        tokenizer.encode_sampled_joined(["a"], seed=1, dropout=0.1, threads=0)

@@ -237,3 +237,12 @@ def test_texts_in_an_array_have_the_ids_that_strings_have(tokenizer, scripts, re
         assert ids.tolist() == expected.tolist()
         assert offsets.tolist() == places.tolist()
         assert not set(ids.tolist()) & set(plain.special_tokens.values())
+
+
+def test_tokenizers_of_one_definition_are_equal_and_say_what_they_are(tokenizer):
+    same = Tokenizer(tokenizer.definition)
+    other = Tokenizer(dataclasses.replace(tokenizer.definition, end_of_text="<|user|>"))
+    assert same == tokenizer != other
+    assert len({same, tokenizer, other}) == 2
+    assert tokenizer != tokenizer.definition
+    assert repr(tokenizer) == "Tokenizer(kind='bpe', vocab_size=3000, pattern='llama3')"

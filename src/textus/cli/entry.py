@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 from textus.cli.converting import add_convert
 from textus.cli.models import add_evaluate, add_generate
@@ -15,7 +16,7 @@ from textus.cli.runs import add_data, add_status
 from textus.cli.settings import TOP_SETTINGS
 from textus.cli.stages import STAGES, add_stages
 from textus.cli.tokenizers import ACTIONS, add_tokenizer
-from textus.errors import TextusError
+from textus.errors import RecipeError, TextusError
 from textus.plugins import allow_code, did_you_mean
 
 TAKE_SETTINGS = ("run", *STAGES, "recipe", "plan")
@@ -58,8 +59,16 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def _join_actions(words: list[str]) -> list[str]:
     """`tokenizer` is a stage, whose first argument is a recipe; with the name of an action after it
     the two are one command."""
-    if words[:1] == ["tokenizer"] and len(words) > 1 and words[1] in ACTIONS:
+    if words[:1] != ["tokenizer"] or len(words) == 1:
+        return words
+    if words[1] in ACTIONS:
         return [" ".join(words[:2]), *words[2:]]
+    path = Path(words[1])
+    if not words[1].startswith("-") and not path.suffix and not path.exists():
+        raise RecipeError(
+            f"there is no recipe, run folder or action {words[1]}; the actions of textus tokenizer "
+            f"are {', '.join(ACTIONS)}"
+        )
     return words
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textus.cli.convert import add_convert
 from textus.cli.parsers import add_command
+from textus.errors import DataError
 
 if TYPE_CHECKING:
     from textus.interpret.text_file import TextFile
@@ -52,6 +53,8 @@ def compare_tokenizers(args: argparse.Namespace) -> int:
     from textus.interpret.tokenizers import compare, open_tokenizer
 
     texts = [TextFile(name=str(path), path=path) for path in args.text]
+    if args.json and (args.json.is_dir() or not args.json.parent.is_dir()):
+        raise DataError(f"--json {args.json} is no file in a folder that exists; give another name")
     opened = {name: open_tokenizer(name) for name in args.tokenizers}
     comparison = compare(opened, texts)
     if args.models:

@@ -16,6 +16,7 @@ from textus.tokenizer.tokenizer import Tokenizer
 BLOCK = 1 << 20
 """Bytes that are read at once, and about the size of a block."""
 
+_NO_PLAIN_TEXT = (".jsonl", ".parquet", ".gz", ".zst")
 _BLOCKS = 16  # encoded at once, so that all cores have work
 _CONTEXT = 400  # characters on both sides of a place that decide whether a block may end there
 _TRIES = 200
@@ -34,7 +35,16 @@ class TextFile:
         return self.path.stat().st_size
 
     def check(self) -> None:
-        """DataError where the file is not UTF-8, or has nothing but white space."""
+        """DataError where the file cannot be read, is of another kind, is not UTF-8, or has nothing
+        but white space."""
+        if not self.path.is_file():
+            what = "is a folder" if self.path.is_dir() else "does not exist"
+            raise DataError(f"{self.path} {what}; give a file of plain text")
+        if self.path.suffix.lower() in _NO_PLAIN_TEXT:
+            raise DataError(
+                f"{self.path} holds documents within {self.path.suffix[1:]}, which would be measured "
+                "as if it were text; give plain text in UTF-8"
+            )
         if not sum(len(part.strip()) for part in self.read()):  # reads to the end
             raise DataError(f"{self.path} has no text; leave it out")
 

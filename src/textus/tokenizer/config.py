@@ -5,6 +5,7 @@ from typing import Literal
 
 from textus.errors import RecipeError
 from textus.tokenizer.split.patterns import check_pattern, splits_into_several
+from textus.tokenizer.value_types import check_types
 
 NUM_BYTES = 256
 
@@ -52,6 +53,7 @@ class TokenizerConfig:
         }
 
     def __post_init__(self) -> None:
+        check_types(self)
         self._check_special_tokens()
         check_pattern(self.pattern)
         smallest = self.smallest_vocabulary()
@@ -176,7 +178,7 @@ class UnigramConfig(TokenizerConfig):
 
     sampling: float = 0.0
     """Training documents are encoded by a random cut, drawn with this exponent of its probability
-    (subword regularisation); 0: by the likeliest cut. Held-out text always is."""
+    (subword regularisation), above 0 to 1; 0: by the likeliest cut. Held-out text always is."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -185,7 +187,7 @@ class UnigramConfig(TokenizerConfig):
             ("max_piece_length", self.max_piece_length, 1, 256),
             ("shrinking_factor", self.shrinking_factor, 0.1, 0.95),
             ("em_iterations", self.em_iterations, 1, 100),
-            ("sampling", self.sampling, 0.0, 100.0),
+            ("sampling", self.sampling, 0.0, 1.0),
         ):
             if not low <= value <= high:
                 raise RecipeError(f"{name}={value} must be from {low} to {high}.")

@@ -1,9 +1,11 @@
 """Random cuts of a text, for training: each time another one, the same for the same seed."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from textus.errors import DataError
 from textus.tokenizer.bpe.dropout import cut_with_dropout
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition
+from textus.tokenizer.kinds import kind_of
 from textus.tokenizer.draws import Draws, key_of, threshold_of
 from textus.tokenizer.ordinary import ENGINE_CHARACTERS, LOADED_ENGINE_CHARACTERS
 from textus.tokenizer.split.compiled import is_compiled
@@ -26,6 +29,14 @@ class Sampling:
     seed: int
     dropout: float = 0.0
     alpha: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seed, Integral):
+            raise DataError(f"seed={self.seed!r} is no whole number; give one.")
+        if not 0 <= self.dropout <= 1:
+            raise DataError(f"dropout={self.dropout} must be from 0 to 1.")
+        if not 0 <= self.alpha < math.inf:
+            raise DataError(f"alpha={self.alpha} must be 0 or more; 0.1 to 0.5 is usual.")
 
 
 class Sampler:
@@ -80,8 +91,8 @@ class Sampler:
         if isinstance(model, Unigram) and not how.dropout:
             return
         raise DataError(
-            f"encode_sampled with dropout={how.dropout} and alpha={how.alpha} is not for a model "
-            f"of the kind {type(model).__name__}; give dropout for BPE and alpha for Unigram."
+            f"encode_sampled with dropout={how.dropout} and alpha={how.alpha} is not for a "
+            f"tokenizer of the kind {kind_of(model)}; give dropout for bpe and alpha for unigram."
         )
 
     def _is_compiled(self, how: Sampling) -> bool:

@@ -12,13 +12,19 @@ from textus.text import replace_surrogates
 from textus.text_array import TextArray
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition, Normalizer
-from textus.tokenizer.formats.files import read_definition, write_definition
+from textus.tokenizer.formats.files import (
+    holds_any_tokenizer,
+    read_definition,
+    write_definition,
+)
+from textus.tokenizer.kinds import kind_of
 from textus.tokenizer.normalize import after_token
 from textus.tokenizer.offsets import offsets_of
 from textus.tokenizer.ordinary import OrdinaryText
 from textus.tokenizer.sampling import Sampler, Sampling
 from textus.tokenizer.special import Allowed, NameFinder, Stretch, allowed_names, refuse_names
 from textus.tokenizer.stream import StreamDecoder
+from textus.tokenizer.texts import check_text, check_texts
 from textus.tokenizer.threads import check_threads
 from textus.tokenizer.unigram.model import Unigram
 from textus.tokenizer.unigram.nbest import best_cuts
@@ -73,6 +79,7 @@ class Tokenizer:
         that is the default for all, while tiktoken's default is `disallowed_special="all"`. Raises
         DataError for an allowed name that is no special token.
         """
+        check_text(text)
         ids: list[int] = []
         self._ordinary.prepare(len(text))
         for part in self._parts(text, allowed_special, disallowed_special):
@@ -120,6 +127,7 @@ class Tokenizer:
         character that it stands for. `barriers`, in ascending order, are places between characters
         that no name of a token may span.
         """
+        check_text(text)
         text = replace_surrogates(text)
         ids: list[int] = []
         offsets = [np.empty((0, 2), dtype=np.int64)]
@@ -142,8 +150,9 @@ class Tokenizer:
 
         `dropout` is for BPE: each merge is skipped with this probability (Provilkov et al. 2020).
         `alpha` is for Unigram: a cut is drawn with this power of its probability (Kudo 2018).
-        Raises DataError where the tokenizer is of another kind.
+        Raises DataError where the tokenizer is of another kind, or a setting is out of its range.
         """
+        check_text(text)
         how = Sampling(seed=seed, dropout=dropout, alpha=alpha)
         ids: list[int] = []
         for part in self._parts(text):
@@ -161,6 +170,7 @@ class Tokenizer:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The ids of `encode_sampled` for each text, in two arrays as those of `encode_joined`; the
         same for any number of `threads` (None: one for each core)."""
+        check_threads(threads)
         how = Sampling(seed=seed, dropout=dropout, alpha=alpha)
         encode = partial(self._sampler.encode_batch, how=how, threads=threads)
         return self._encode_joined(texts, encode)
@@ -169,11 +179,12 @@ class Tokenizer:
         """The ids of the `n` likeliest cuts of `text`, or of all if there are fewer, the likeliest,
         which is that of `encode`, first; in plain Python. Raises DataError where the tokenizer is
         not of the kind Unigram, or `n` is below 1."""
+        check_text(text)
         model = self.definition.model
         if not isinstance(model, Unigram):
             raise DataError(
-                f"encode_nbest is not for a model of the kind {type(model).__name__}, whose cuts "
-                "have no probabilities; use a Unigram tokenizer."
+                f"encode_nbest is not for a tokenizer of the kind {kind_of(model)}, whose cuts "
+                "have no probabilities; use one of the kind unigram."
             )
         if n < 1:
             raise DataError(f"n={n} is below 1; ask for one cut or more.")
@@ -229,9 +240,15 @@ class Tokenizer:
         into the folder `path`; or a file of another form, if its name is that of one.
 
         The names are those of formats/files.py: `x.model`, `x.tiktoken`, `vocab.txt`, `vocab.json`
-        (with merges.txt). Raises DataError where such a form has no place for this tokenizer.
+        (with merges.txt). Such a form is read again before anything appears at `path`; raises
+        DataError where it would be another tokenizer, as `textus tokenizer convert` does.
         """
-        write_definition(self.definition, Path(path))
+        if holds_any_tokenizer(Path(path)):
+            write_definition(self.definition, Path(path))
+        else:
+            from textus.tokenizer.formats.conversion import convert  # which needs this class
+
+            convert(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
@@ -240,6 +257,17 @@ class Tokenizer:
         Raises DataError naming the file that is missing, broken or of an unknown kind.
         """
         return cls(read_definition(Path(path)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tokenizer) and self.definition == other.definition
+
+    def __hash__(self) -> int:
+        return hash(self.definition.tokens)
+
+    def __repr__(self) -> str:
+        pattern = getattr(self.definition.splitter, "pattern", None)
+        kind = kind_of(self.definition.model)
+        return f"Tokenizer(kind={kind!r}, vocab_size={self.vocab_size}, pattern={pattern!r})"
 
     def __reduce__(self) -> tuple[type["Tokenizer"], tuple[Definition]]:
         return type(self), (self.definition,)  # caches need not travel to other processes
@@ -306,9 +334,11 @@ class Tokenizer:
 
 
 def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    check_texts(texts)
     block: list[str] = []
     size = 0
     for text in texts:
+        check_text(text)
         block.append(text)
         size += len(text)
         if size >= _BATCH_CHARACTERS:

@@ -13,6 +13,7 @@ from textus.tokenizer.config import (
     WordPieceConfig,
 )
 from textus.tokenizer.definition import Definition
+from textus.tokenizer.texts import check_texts
 from textus.tokenizer.tokenizer import Tokenizer
 from textus.tokenizer.unigram.train import train_unigram
 from textus.tokenizer.wordpiece.train import train_wordpiece
@@ -32,8 +33,9 @@ def train_tokenizer(
     """Learns a tokenizer from documents, which are gone through once.
 
     Where `texts` yield too few pieces, its `vocab_size` stays below `config.vocab_size`. Raises
-    DataError when there is no text at all.
+    DataError when there is no text at all, or a single one is given in place of several.
     """
+    check_texts(texts)
     trainer = TRAINERS.get(type(config))
     if trainer is None:
         names = [name for name, cls in TokenizerConfig.variants().items() if cls in TRAINERS]

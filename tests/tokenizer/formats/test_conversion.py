@@ -60,8 +60,25 @@ def test_saving_goes_by_the_name_of_the_file(gpt2, bert, characters, tmp_path):
     gpt2.save(tmp_path / "a" / "tokenizer.json")
     assert Tokenizer.load(tmp_path / "a").definition == gpt2.definition
     (tmp_path / "words.bin").touch()
-    with pytest.raises(DataError, match=r"words\.bin is a file with a name that no kind"):
+    with pytest.raises(DataError, match=r"words\.bin is a file's name that no kind"):
         gpt2.save(tmp_path / "words.bin")
+
+
+@pytest.mark.parametrize("name", ["own.gguf", "own.json", "words.txt"])
+def test_the_name_of_another_kind_of_file_is_no_folder(gpt2, tmp_path, name):
+    for write in (gpt2.save, lambda path: convert(gpt2, path)):
+        with pytest.raises(DataError, match=rf"{name} .*no kind of tokenizer has") as caught:
+            write(tmp_path / name)
+        assert str(caught.value).count(name) == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_saving_refuses_a_form_that_would_lose_something(gpt2, bert, tokenizer, tmp_path):
+    with pytest.raises(DataError, match=r"vocab\.json would be another tokenizer"):
+        tokenizer.save(tmp_path / "vocab.json")  # its pattern
+    with pytest.raises(DataError, match="end of text would be"):
+        change(bert, end_of_text="[PAD]").save(tmp_path / "vocab.txt")
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["own.tiktoken", "merges.txt"])

@@ -45,9 +45,10 @@ def convert(tokenizer: Tokenizer, path: Path) -> int:
             write_definition(definition, trial)
             again = _read_again(definition, trial)
         except DataError as error:
-            raise DataError(
-                f"{path} cannot hold this tokenizer: {str(error).replace(folder, str(path.parent))}"
-            ) from error
+            reason = str(error).replace(folder, str(path.parent))
+            if reason.startswith(str(path)):  # it names the file already
+                raise DataError(reason) from error
+            raise DataError(f"{path} cannot hold this tokenizer: {reason}") from error
     _check_names(definition, again, path)
     texts = [*TEXTS, *_texts_of_tokens(definition)]
     other = Tokenizer(again)

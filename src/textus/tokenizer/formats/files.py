@@ -7,7 +7,7 @@ from textus.errors import DataError
 from textus.tokenizer.definition import Definition
 from textus.tokenizer.formats import tokenizer_json, vocab_merges, vocab_txt
 from textus.tokenizer.formats.contents import read_bytes
-from textus.tokenizer.formats.published import published_of_ranks
+from textus.tokenizer.formats.published import PUBLISHED, published_of_ranks
 from textus.tokenizer.formats.sentencepiece import read_sentencepiece, write_sentencepiece
 from textus.tokenizer.formats.tiktoken_ranks import write_ranks
 
@@ -15,6 +15,9 @@ Reader = Callable[[Path], Definition]
 Writer = Callable[[Definition, Path], None]
 
 RANKS = ".tiktoken"
+
+_NO_FOLDERS = {".json", ".txt", ".gguf", ".bin", ".safetensors", ".spm", ".vocab"}
+"""Endings of files of other kinds: no one means a folder by such a name."""
 
 
 def read_definition(path: Path) -> Definition:
@@ -33,7 +36,11 @@ def read_definition(path: Path) -> Definition:
             "trained tokenizer."
         )
     if not path.exists():
-        raise DataError(f"{path} does not exist; give the folder or file of a tokenizer.")
+        raise DataError(
+            f"{path} does not exist; give the folder or file of a tokenizer. The published ones are "
+            f"{', '.join(PUBLISHED)}: Tokenizer(published({next(iter(PUBLISHED))!r})), with "
+            "published of textus.tokenizer.formats.published."
+        )
     for name, reader in _IN_FOLDERS.items():
         if path.match(name):
             return reader(path)
@@ -53,18 +60,29 @@ def write_definition(definition: Definition, path: Path) -> None:
     Folders are made if need be. DataError where the form has no place for the tokenizer.
     """
     path = Path(path)
-    if not path.is_dir():
-        for name, writer in _WRITERS.items():
-            if path.match(name):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                return writer(definition, path)
-    if path.exists() and not path.is_dir():
+    if writer := _writer_of(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return writer(definition, path)
+    if not path.is_dir() and (path.exists() or path.suffix in _NO_FOLDERS):
         raise DataError(
-            f"{path} is a file with a name that no kind of tokenizer has; the known ones are "
+            f"{path} is a file's name that no kind of tokenizer has; the known ones are "
             f"{', '.join(_WRITERS)}. Give one of these, or a folder."
         )
     path.mkdir(parents=True, exist_ok=True)
     return tokenizer_json.write_tokenizer(definition, path)
+
+
+def holds_any_tokenizer(path: Path) -> bool:
+    """Whether `write_definition` would write tokenizer.json, the form that has a place for all that
+    a tokenizer does."""
+    return path.name == tokenizer_json.TOKENIZER_FILE or _writer_of(path) is None
+
+
+def _writer_of(path: Path) -> Writer | None:
+    """What writes the file of this name; None where it is a folder's or unknown."""
+    if path.is_dir():
+        return None
+    return next((writer for name, writer in _WRITERS.items() if path.match(name)), None)
 
 
 def _read_ranks(file: Path) -> Definition:
