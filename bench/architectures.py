@@ -312,7 +312,8 @@ def draw(result: dict[str, Any], out: Path) -> None:
         arms = [Arm(model, optimizer) for model in LINEAGE]
         _dots(left, result["rows"], arms, label=optimizer, colour=colour, lower=lower)
     left.set_title(f"the lineage, {result['asked']['seconds']:g} s each", loc="left")
-    left.legend(frameon=False, loc="upper right", bbox_to_anchor=(1.0, 1.12), ncols=2)
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower left", ncols=2, frameon=False)
     arms = [Arm(model, "muon") for model in (BASE, *ABLATIONS)]
     _dots(right, result["rows"], arms, label="muon", colour="#1f5fa8")
     right.set_title(f"{BASE} with one part changed", loc="left")
