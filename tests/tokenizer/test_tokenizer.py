@@ -143,7 +143,7 @@ def test_sampled_cuts_are_other_cuts_of_the_same_text(tokenizer, scripts):
     assert tokenizer.encode_sampled(text, seed=1) == tokenizer.encode(text)
     everything_dropped = tokenizer.encode_sampled(text, seed=1, dropout=1.0)
     assert len(everything_dropped) == len(text.encode())
-    with pytest.raises(DataError, match=r"alpha=0\.5 is not for .* Merges"):
+    with pytest.raises(DataError, match=r"alpha=0\.5 is not for .* bpe"):
         tokenizer.encode_sampled(text, seed=1, alpha=0.5)
 
 

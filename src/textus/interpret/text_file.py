@@ -42,7 +42,7 @@ class TextFile:
             raise DataError(f"{self.path} {what}; give a file of plain text")
         if self.path.suffix.lower() in _NO_PLAIN_TEXT:
             raise DataError(
-                f"{self.path} holds documents within {self.path.suffix[1:]}, which would be measured "
+                f"{self.path} is {self.path.suffix[1:]}, which would be measured "
                 "as if it were text; give plain text in UTF-8"
             )
         if not sum(len(part.strip()) for part in self.read()):  # reads to the end

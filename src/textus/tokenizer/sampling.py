@@ -14,8 +14,8 @@ from textus.errors import DataError
 from textus.tokenizer.bpe.dropout import cut_with_dropout
 from textus.tokenizer.bpe.model import Merges
 from textus.tokenizer.definition import Definition
-from textus.tokenizer.kinds import kind_of
 from textus.tokenizer.draws import Draws, key_of, threshold_of
+from textus.tokenizer.kinds import kind_of
 from textus.tokenizer.ordinary import ENGINE_CHARACTERS, LOADED_ENGINE_CHARACTERS
 from textus.tokenizer.split.compiled import is_compiled
 from textus.tokenizer.unigram.model import Unigram

@@ -2,19 +2,19 @@
 
 from textus.errors import DataError
 
+_REMEDIES = {
+    "bytes": "decode it, as by data.decode()",
+    "list": "use encode_batch for several texts",
+    "tuple": "use encode_batch for several texts",
+}
+
 
 def check_text(text: object) -> None:
     """DataError for what is no text."""
     if not isinstance(text, str):
-        remedy = {
-            bytes: "decode it, as by data.decode()",
-            list: "use encode_batch for several texts",
-            tuple: "use encode_batch for several texts",
-        }
-        raise DataError(
-            f"A text of the type {type(text).__name__} cannot be encoded; "
-            f"{remedy.get(type(text), 'give a str')}."
-        )
+        name = type(text).__name__
+        remedy = _REMEDIES.get(name, "give a str")
+        raise DataError(f"A text of the type {name} cannot be encoded; {remedy}.")
 
 
 def check_texts(texts: object) -> None:

@@ -20,8 +20,8 @@ def check_types(settings: Any) -> None:
     """RecipeError for the first field of a dataclass that has a value of another type, or none of
     its choices.
 
-    Fields are Literal, int, float, str, tuples of str, or one of these or None. A recipe's values
-    were checked before; those that Python code gives are not.
+    Checked are Literal, int, float, str, tuples, which are of str, and these or None. A recipe's
+    values were checked before; those that Python code gives are not.
     """
     hints = typing.get_type_hints(type(settings))
     for field in dataclasses.fields(settings):
@@ -36,7 +36,7 @@ def _check(name: str, value: Any, hint: Any) -> None:
     elif origin is types.UnionType:
         if value is not None:
             _check(name, value, arguments[0])
-    elif not _has_type(value, origin or hint):
+    elif (origin or hint) in _NOUNS and not _has_type(value, origin or hint):
         raise RecipeError(f"{name}={value!r} should be {_NOUNS[origin or hint]}.")
 
 

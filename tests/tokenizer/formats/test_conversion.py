@@ -140,3 +140,22 @@ def test_a_file_that_is_there_stays_where_its_conversion_is_refused(gpt2, tokeni
     with pytest.raises(DataError):
         convert(tokenizer, tmp_path / "vocab.json")
     assert json.loads((tmp_path / "vocab.json").read_text(encoding="utf-8")) == before
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"\p{L}+|[^\p{L}]", None),
+        (r"[a-f\h]+|[^a-f\h]+", "another tokenizer to Hugging Face's"),  # \h: hexadecimal to them
+        (r"(?P<word>\p{L}+)|[^\p{L}]", "cannot be read by Hugging Face's"),
+    ],
+)
+@pytest.mark.parametrize("name", ["folder", "tokenizer.json"])
+def test_an_expression_of_ones_own_must_be_read_alike(corpus, tmp_path, pattern, reason, name):
+    tokenizer = train_tokenizer(corpus[-16:], BPEConfig(vocab_size=400, pattern=pattern))
+    if reason is None:
+        convert(tokenizer, tmp_path / name)
+        return
+    with pytest.raises(DataError, match=reason):
+        convert(tokenizer, tmp_path / name)
+    assert not any(tmp_path.iterdir())

@@ -37,7 +37,7 @@ def read_definition(path: Path) -> Definition:
         )
     if not path.exists():
         raise DataError(
-            f"{path} does not exist; give the folder or file of a tokenizer. The published ones are "
+            f"{path} does not exist; give the folder or file of a tokenizer. Published ones are "
             f"{', '.join(PUBLISHED)}: Tokenizer(published({next(iter(PUBLISHED))!r})), with "
             "published of textus.tokenizer.formats.published."
         )
