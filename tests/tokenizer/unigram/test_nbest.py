@@ -98,5 +98,5 @@ def test_every_cut_gives_the_text_back(corpus: list[str]):
 
 
 def test_merges_have_no_likeliest_cuts(tokenizer: Tokenizer):
-    with pytest.raises(DataError, match="kind Merges, whose cuts have no probabilities"):
+    with pytest.raises(DataError, match="kind bpe, whose cuts have no probabilities"):
         tokenizer.encode_nbest("a", 2)
